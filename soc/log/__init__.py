@@ -1,0 +1,1 @@
+"""The durable event log: what was received, in order, before anything is made of it. One file per keeper."""

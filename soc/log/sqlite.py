@@ -122,7 +122,8 @@ class SqliteLog:
         run(
             "insert into account(source, received, duplicate, bytes, first, last) values(?,?,?,?,?,?) "
             "on conflict(source) do update set received=received+excluded.received, "
-            "duplicate=duplicate+excluded.duplicate, bytes=bytes+excluded.bytes, first=coalesce(first, excluded.first), last=max(coalesce(last, 0), excluded.last)",
+            "duplicate=duplicate+excluded.duplicate, bytes=bytes+excluded.bytes, "
+            "first=coalesce(first, excluded.first), last=max(coalesce(last, 0), excluded.last)",
             (batch.source, n, duplicate, size, batch.received, batch.received),
         )
         if batch.position is not None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from soc import audit
 from soc.cases import Cases
-from soc.cases.schema import alert, alert_entity, incident, incident_entity, note, signal
+from soc.cases.schema import alert, alert_entity, fired, incident, incident_entity, note, signal
 from soc.contracts import EventLog
 from soc.errors import Conflict, NotAllowed, NotFound
 from soc.incidents import TRANSITIONS, VERDICTS
@@ -181,7 +181,8 @@ def delete_sample(cases: Cases) -> int:
         for table in (incident_entity, note):
             connection.execute(delete(table).where(table.c.incident_id.in_(incidents)))
         connection.execute(delete(incident).where(incident.c.id.in_(incidents)))
-        connection.execute(delete(signal).where(signal.c.group.startswith("sample:")))
+        for table in (signal, fired):
+            connection.execute(delete(table).where(table.c.group.startswith("sample:")))
     return len(alerts)
 
 

@@ -136,6 +136,12 @@ class EventLog(Appender, Protocol):
     def unparsed(self) -> list[tuple[str, str, int]]:
         """(source, program, events) that no parser knew, most first."""
 
+    def behind(self) -> int:
+        """The sequence that every share has committed: what is remembered to recognise replays up to it may go."""
+
+    def forget(self, prefix: str) -> None:
+        """Remove every trace of sources whose name begins so (the sample scenario's)."""
+
     def close(self) -> None: ...
 
 
@@ -162,6 +168,55 @@ class Detector(Protocol):
     @property
     def unusable(self) -> Mapping[str, str]:
         """Rule file or id -> why it cannot match (broken, unmapped field, no such log source)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One event that a correlation rule counts."""
+
+    base: str
+    """Id of the base rule that it satisfied."""
+    group: str
+    """The values of the rule's group-by fields, joined; '' without group-by."""
+    time: int
+    event: str
+    """Event id."""
+    value: str = ""
+    """For value_count: what is told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A correlation rule is satisfied: by these events, the last of them at `time`."""
+
+    time: int
+    events: tuple[str, ...]
+    count: int
+
+
+class Correlation(Protocol):
+    """A rule over many events. Pure: who keeps the signals is `soc.correlations`."""
+
+    @property
+    def rule(self) -> Rule: ...
+
+    @property
+    def bases(self) -> frozenset[str]:
+        """Ids of the base rules it counts."""
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Base rules that raise no alerts of their own (Sigma's `generate: false`)."""
+
+    @property
+    def timespan(self) -> int:
+        """µs."""
+
+    def signal(self, base: str, event: Event) -> Signal | None:
+        """What this event counts for; None if it lacks a group-by field."""
+
+    def evaluate(self, signals: Sequence[Signal]) -> list[Hit]:
+        """Hits among the signals of one group, in any order: sliding windows on event time, one hit for each burst."""
 
 
 # ------------------------------------------------------------------ the event store

@@ -7,6 +7,8 @@ People and JSON see RFC 3339 text (`iso`); fields of type `date` in `soc.fields`
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,8 +43,6 @@ def micros(text: str) -> int:
 
 def now() -> int:
     """This moment, µs since 1970 UTC."""
-    import time
-
     return time.time_ns() // 1000
 
 
@@ -55,6 +55,11 @@ def place_of(id_: str) -> tuple[int, int]:
     """The (sequence, index) of an event id. Raises ValueError for anything that is not one."""
     seq, _, index = id_.partition("-")
     return int(seq, 16), int(index, 16)
+
+
+def alert_id(*parts: str) -> str:
+    """A digest that is the same whenever the same rule meets the same event: 32 hexadecimal digits."""
+    return hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

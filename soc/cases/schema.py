@@ -78,11 +78,19 @@ signal = Table(
     Column("rule", String(128), primary_key=True),
     Column("group", String(512), primary_key=True),
     Column("base", String(128), primary_key=True),
-    Column("event_id", String(32), primary_key=True),
+    Column("event", String(32), primary_key=True),
     Column("time", BigInteger, nullable=False),
     Column("value", Text, nullable=False),
     Column("entities", JSON, nullable=False),
     Index("signal_time", "rule", "group", "time"),
+)
+fired = Table(
+    "fired", metadata,
+    Column("alert_id", String(40), primary_key=True),
+    Column("rule", String(128), nullable=False),
+    Column("group", String(512), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Index("fired_group", "rule", "group", "time"),
 )
 audit = Table(
     "audit", metadata,

@@ -1,0 +1,94 @@
+"""What a store keeps of an event: every value as the field catalogue wants it, and nothing lost.
+
+A value that does not fit its field ('ssh' as a port) goes as text into `soc.ignored`, where it can still be found. This is the
+exact and slow way; columns.py converts well-formed batches without it and comes here only for those that are not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from soc.fields import REAL, WHOLE, catalogue
+from soc.model import Event, micros, now
+
+IGNORED = "soc.ignored"
+"""Own list field with 'name=value' of each value that did not fit."""
+LONGEST_IGNORED = 1024
+INT64 = range(-(2**63), 2**63)
+
+
+def fitted(event: Event, id_: str = "") -> Event:
+    """The event as it will be read back; `id_` is its event.id if it brings none. The argument is left as it is.
+
+    None and empty lists vanish; a list of one under a scalar field becomes its value; a list of several stays a list.
+    """
+    out: Event = {}
+    ignored: list[object] = []
+    for name, value in event.items():
+        items = value if isinstance(value, list | tuple) else (value,)
+        kept = list(_each(name, items, ignored))
+        if kept:
+            listed = catalogue().get(name, ("keyword", False))[1]
+            out[name if name.isprintable() else _clean(name)] = kept if listed or len(kept) > 1 else kept[0]
+    if ignored:
+        before = out.get(IGNORED)
+        out[IGNORED] = (before if isinstance(before, list) else []) + ignored
+    if type(out.get("@timestamp")) is not int:
+        out["@timestamp"] = out["event.ingested"] if type(out.get("event.ingested")) is int else now()
+    if type(out.get("event.id")) is not str:
+        out["event.id"] = id_
+    return out
+
+
+def _each(name: str, items: list[object] | tuple[object, ...], ignored: list[object]) -> Iterator[object]:
+    kind = catalogue().get(name, ("keyword", False))[0]
+    for item in items:
+        if item is None:
+            continue
+        good = fit_one(kind, item)
+        if good is None:
+            ignored.append(_clean(f"{name}={item}"[:LONGEST_IGNORED]))
+        else:
+            yield good
+
+
+def fit_one(kind: str, value: object) -> str | int | float | bool | None:
+    """One value as an ECS type wants it, None if it cannot be had. Whole numbers are those of 64 bits, real ones finite."""
+    if kind in WHOLE or kind == "date":
+        return _whole(kind, value)
+    if kind in REAL:
+        return _real(value)
+    if kind == "boolean":
+        return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None
+
+
+def _whole(kind: str, value: object) -> int | None:
+    try:
+        if isinstance(value, str):
+            number = micros(value) if kind == "date" and not value.lstrip("-").isdigit() else int(value[:32], 10)
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+            return None
+        else:
+            number = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if number in INT64 else None
+
+
+def _real(value: object) -> float | None:
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _clean(text: str) -> str:
+    """The text with lone surrogates, which have no UTF-8, replaced."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,106 @@
+"""Hot files: what a writer has appended and not flushed, for other processes to read.
+
+Derived and not fsynced: after a crash the worker appends the same batches again from the event log. A file is a row of frames
+`magic, header length, body length, header JSON, padding, body`, the body an Arrow stream of one batch, aligned so that readers
+map it and copy nothing. A frame that is not whole yet ends the reading; a later look goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+_HEAD = struct.Struct("<8sQQ")
+_MAGIC = b"SOCHOT1\0"
+_ALIGN = 64
+_LARGEST = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One appended batch of one dataset."""
+
+    seq: int
+    dataset: str
+    batch: pa.RecordBatch
+
+
+def frames_of(seq: int, batches: Sequence[tuple[str, pa.RecordBatch]]) -> bytes:
+    """The frames of one append, to be written in one go."""
+    parts: list[bytes] = []
+    for dataset, batch in batches:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        body = sink.getvalue()
+        header = json.dumps({"seq": seq, "dataset": dataset}).encode()
+        parts += (_HEAD.pack(_MAGIC, len(header), body.size), header, bytes(-(_HEAD.size + len(header)) % _ALIGN))
+        parts += (body.to_pybytes(), bytes(-body.size % _ALIGN))
+    return b"".join(parts)
+
+
+class HotFile:
+    """The writing side: opened at the first append."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: int | None = None
+        self.failed: str | None = None
+        """Why nothing more is written (the disk is full): these events are seen only when they are flushed."""
+
+    def append(self, data: bytes) -> None:
+        if self.failed is not None:
+            return
+        try:
+            if self._file is None:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            left = memoryview(data)
+            while left:
+                left = left[os.write(self._file, left):]
+        except OSError as error:
+            self.failed = str(error)  # not cut back: a reader may have mapped what is there
+
+    def remove(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class HotReader:
+    """The reading side of one hot file: `frames` grow with each `refresh`."""
+
+    path: Path
+    frames: list[Frame] = field(default_factory=list)
+    _offset: int = 0
+
+    def refresh(self) -> None:
+        """Read the frames that are new. Raises FileNotFoundError when its writer has flushed (or never wrote) it."""
+        size = self.path.stat().st_size
+        if size < self._offset + _HEAD.size:
+            return
+        with pa.memory_map(str(self.path)) as mapped:
+            data = mapped.read_buffer(size)
+        while (frame := self._next(data)) is not None:
+            self.frames.append(frame)
+
+    def _next(self, data: pa.Buffer) -> Frame | None:
+        if data.size < self._offset + _HEAD.size:
+            return None
+        magic, head_size, body_size = _HEAD.unpack(memoryview(data)[self._offset : self._offset + _HEAD.size])
+        start = self._offset + _HEAD.size
+        body = start + head_size + -(_HEAD.size + head_size) % _ALIGN
+        end = body + body_size + -body_size % _ALIGN
+        if magic != _MAGIC or end > min(data.size, self._offset + _LARGEST):
+            return None
+        header = json.loads(bytes(memoryview(data)[start : start + head_size]))
+        batch = pa.ipc.open_stream(data.slice(body, body_size)).read_next_batch()
+        self._offset = end
+        return Frame(header["seq"], header["dataset"], batch)

@@ -1,0 +1,188 @@
+"""`ParquetWriter`: a worker's way into the Parquet store.
+
+append -> Arrow batches per dataset, seen at once through a hot file -> flush: files, fsync, rename, fsync, one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from soc.errors import Conflict
+from soc.model import Event, event_id
+from soc.model import now as clock
+from soc.store.catalog import Catalog, Segment, add_counters, add_segments
+from soc.store.columns import Columns
+from soc.store.hot import Frame, HotFile, frames_of
+from soc.store.segments import sync_folder, write_segment
+
+OWN_FILE_ROWS = 2000
+"""A dataset with fewer rows in a flush shares a file with the other small ones."""
+DATASETS = 64
+"""More datasets than this between two flushes are kept under '' (a sender may invent a new one for every event)."""
+
+
+class ParquetWriter:
+    """One per worker number; a second one with the same number takes over, and the first can flush no more."""
+
+    def __init__(self, folder: Path, worker: int = 0, dynamic_limit: int = 1000, now: Callable[[], int] = clock) -> None:
+        self._folder = Path(folder)
+        self._worker = worker
+        self._now = now
+        self._limit = dynamic_limit
+        self._catalog = Catalog(self._folder)
+        self._generation = self._catalog.start_writer(worker)
+        self._columns: dict[str, Columns] = {}
+        self._pending: list[Frame] = []
+        self._seqs: set[int] = set()
+        self._waiting = 0
+        self._files = 0
+        self._closed = False
+        self._clean()
+        self._hot = self._next_hot()
+        with self._catalog.transaction() as db:
+            db.execute("update writers set hot = ? where worker = ?", (self._hot.path.name, worker))
+        self._marks = self._catalog.marks()
+
+    # ---- the contract
+
+    def append(self, seq: int, events: Sequence[Event]) -> None:
+        """Searchable at once by other processes, durable after `flush`. A sequence stored or waiting already is left out."""
+        if seq in self._marks or seq in self._seqs:
+            return
+        batches = [(dataset, self._convert(dataset, group)) for dataset, group in self._grouped(seq, events).items()]
+        self._seqs.add(seq)
+        if batches:
+            self._hot.append(frames_of(seq, batches))
+        self._pending += [Frame(seq, dataset, batch) for dataset, batch in batches]
+        self._waiting += len(events)
+
+    def flush(self) -> None:
+        """Make everything appended durable, all of it or, after a crash, none. Raises Conflict if another writer took over."""
+        if not self._seqs:
+            return
+        stored = self._catalog.flushed(self._seqs)  # by another worker, when their number has changed
+        frames = [frame for frame in self._pending if frame.seq not in stored]
+        segments = self._write(frames)
+        self._files += 1
+        hot = self._next_hot()
+        try:
+            self._commit(segments, hot)
+        except BaseException:
+            for segment in segments:
+                (self._folder / "segments" / segment.file).unlink(missing_ok=True)
+            raise
+        self._marks |= self._seqs
+        self._seqs, self._pending, self._waiting = set(), [], 0
+        self._hot.remove()
+        self._hot = hot
+        for columns in self._columns.values():
+            columns.forget()
+
+    @property
+    def waiting(self) -> int:
+        """Events appended and not yet flushed."""
+        return self._waiting
+
+    @property
+    def hot_failure(self) -> str | None:
+        """Why events are not seen before their flush at the moment, for the health page; None when all is well."""
+        return self._hot.failed
+
+    def settle(self, below: int) -> None:
+        """Cursors have passed this sequence: marks kept to recognise a replay may go."""
+        self._catalog.settle(below)
+        self._marks = {seq for seq in self._marks if seq >= below}
+
+    def close(self) -> None:
+        """Flush and let go."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.flush()
+        finally:
+            self._catalog.close()
+
+    # ---- how
+
+    def _grouped(self, seq: int, events: Sequence[Event]) -> dict[str, list[Event]]:
+        groups: dict[str, list[Event]] = {}
+        for index, event in enumerate(events):
+            if "event.id" not in event or "@timestamp" not in event:
+                event = {"event.id": event_id(seq, index), "@timestamp": self._now()} | event
+            dataset = event.get("event.dataset")
+            if type(dataset) is not str or (dataset not in self._columns and len(self._columns) >= DATASETS):
+                dataset = ""
+            group = groups.get(dataset)
+            if group is None:
+                group = groups[dataset] = []
+                self._columns.setdefault(dataset, Columns(self._limit))
+            group.append(event)
+        return groups
+
+    def _convert(self, dataset: str, events: list[Event]) -> pa.RecordBatch:
+        return self._columns[dataset].convert(events)
+
+    def _write(self, frames: Sequence[Frame]) -> list[Segment]:
+        by_dataset: dict[str, list[pa.Table]] = {}
+        for frame in frames:
+            by_dataset.setdefault(frame.dataset, []).append(pa.Table.from_batches([frame.batch]))
+        tables = {name: pa.concat_tables(parts, promote_options="default") for name, parts in by_dataset.items()}
+        own = {name: table for name, table in tables.items() if len(table) >= OWN_FILE_ROWS}
+        small = [(name, table) for name, table in tables.items() if name not in own]
+        files = [[item] for item in own.items()] + ([small] if small else [])
+        segments: list[Segment] = []
+        try:
+            for number, groups in enumerate(files):
+                name = f"w{self._worker}-{self._generation}-{self._files}-{number}"
+                segments.append(write_segment(self._folder / "segments", name, groups, self._now()))
+            sync_folder(self._folder / "segments")
+        except BaseException:
+            for segment in segments:
+                (self._folder / "segments" / segment.file).unlink(missing_ok=True)
+            raise
+        return segments
+
+    def _commit(self, segments: Sequence[Segment], hot: HotFile) -> None:
+        with self._catalog.transaction() as db:
+            mine = db.execute(
+                "update writers set hot = ? where worker = ? and generation = ?",
+                (hot.path.name, self._worker, self._generation),
+            )
+            if mine.rowcount != 1:
+                raise Conflict(f"store: another writer took over as worker {self._worker}")
+            add_segments(db, segments)
+            db.executemany("insert or ignore into flushed values(?)", [(seq,) for seq in self._seqs])
+            add_counters(db, self._counts())
+
+    def _counts(self) -> dict[str, int]:
+        counts = {
+            "ignored": sum(c.ignored for c in self._columns.values()),
+            "extra": sum(c.extra for c in self._columns.values()),
+        }
+        for columns in self._columns.values():
+            columns.ignored = columns.extra = 0
+        return counts
+
+    def _next_hot(self) -> HotFile:
+        return HotFile(self._folder / "hot" / f"w{self._worker}-{self._generation}-{self._files}.hot")
+
+    def _clean(self) -> None:
+        """Remove what earlier generations of this worker left: hot files, unfinished files, files nobody committed."""
+        mine = f"w{self._worker}-"
+        for path in (self._folder / "hot").glob(mine + "*"):
+            path.unlink(missing_ok=True)
+        known = {segment.file for segment in self._catalog.snapshot().segments} | self._catalog.retired().keys()
+        for path in (self._folder / "segments").glob(mine + "*"):
+            if path.name not in known:
+                path.unlink(missing_ok=True)
+
+
+def only_ids(batch: pa.RecordBatch, without: frozenset[str]) -> pa.RecordBatch:
+    """The batch without the events of these ids."""
+    gone = pc.is_in(batch["event.id"], pa.array(list(without), pa.string()))
+    return batch.filter(pc.invert(gone))

@@ -120,15 +120,19 @@ class Actions:
     def assign(self, actor: Actor, connection: Connection, incident_id: int, owner: str, version: int | None = None) -> None:
         """Give the incident an owner ('' takes it away)."""
         row = _must_be(connection, incident_id, version)
-        connection.execute(
-            update(incident).where(incident.c.id == incident_id).values(owner=owner, version=row.version + 1)
-        )
+        connection.execute(update(incident).where(incident.c.id == incident_id).values(owner=owner, version=row.version + 1))
         _remember(connection, incident_id, actor, "owner", "", row.owner, owner)
 
     @action("incidents:write", "incident.status")
     def change_status(
-        self, actor: Actor, connection: Connection, incident_id: int, status: str, reason: str = "",
-        version: int | None = None, verdict: str = "",
+        self,
+        actor: Actor,
+        connection: Connection,
+        incident_id: int,
+        status: str,
+        reason: str = "",
+        version: int | None = None,
+        verdict: str = "",
     ) -> None:
         """Move the incident along `TRANSITIONS`. Closing needs the permission incidents:close, a verdict and a reason."""
         row = _must_be(connection, incident_id, version)
@@ -138,9 +142,7 @@ class Actions:
         values: dict[str, Any] = {"status": status, "version": row.version + 1, "closed": None}
         if status == "closed":
             values |= _closing(actor, verdict, reason)
-            connection.execute(
-                update(alert).where(alert.c.incident_id == incident_id).values(status="closed", verdict=verdict)
-            )
+            connection.execute(update(alert).where(alert.c.incident_id == incident_id).values(status="closed", verdict=verdict))
         if row.status == "closed":
             if not reason.strip():
                 raise Conflict("reopening needs a reason")

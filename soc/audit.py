@@ -53,14 +53,24 @@ def digest(columns: Mapping[str, Any]) -> str:
 
 
 def record(
-    connection: Connection, actor: str, action: str, object_: str, outcome: str = "success",
-    detail: Mapping[str, Any] | None = None, time: int | None = None,
+    connection: Connection,
+    actor: str,
+    action: str,
+    object_: str,
+    outcome: str = "success",
+    detail: Mapping[str, Any] | None = None,
+    time: int | None = None,
 ) -> int:
     """Add one record within the caller's write transaction, so that a change and its record stand or fall together."""
     head = connection.execute(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).first()
     columns = {
-        "seq": head.seq + 1 if head else 1, "time": time or now(), "actor": actor[:128], "action": action[:64],
-        "object": object_[:256], "outcome": outcome, "previous": head.hash if head else GENESIS,
+        "seq": head.seq + 1 if head else 1,
+        "time": time or now(),
+        "actor": actor[:128],
+        "action": action[:64],
+        "object": object_[:256],
+        "outcome": outcome,
+        "previous": head.hash if head else GENESIS,
         "detail": json.dumps(detail or {}, sort_keys=True, ensure_ascii=False, default=str),
     }
     connection.execute(audit.insert().values(**columns, hash=digest(columns)))

@@ -106,7 +106,12 @@ class Incidents:
 
 
 KERNEL: dict[str, type] = {
-    "web": Web, "log": Log, "store": Store, "pipeline": Pipeline, "detections": Detections, "incidents": Incidents,
+    "web": Web,
+    "log": Log,
+    "store": Store,
+    "pipeline": Pipeline,
+    "detections": Detections,
+    "incidents": Incidents,
 }
 
 Section = TypeVar("Section")
@@ -176,9 +181,7 @@ class Setting:
 class Config:
     """All sections in force. Raises ConfigError at once for anything wrong in file or environment."""
 
-    def __init__(
-        self, home: Home, sections: Mapping[str, type] | None = None, environ: Mapping[str, str] = os.environ
-    ) -> None:
+    def __init__(self, home: Home, sections: Mapping[str, type] | None = None, environ: Mapping[str, str] = os.environ) -> None:
         self.home = home
         self.sections = dict(KERNEL) | dict(sections or {})
         self._file = _read(home.config) if home.config.exists() else {}
@@ -314,8 +317,11 @@ def field_docs(kind: type) -> dict[str, str]:
     docs = {}
     for node, following in zip(body.body, body.body[1:], strict=False):
         if (
-            isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr)
-            and isinstance(following.value, ast.Constant) and isinstance(following.value.value, str)
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(following, ast.Expr)
+            and isinstance(following.value, ast.Constant)
+            and isinstance(following.value.value, str)
         ):
             docs[node.target.id] = " ".join(following.value.value.split())
     return docs

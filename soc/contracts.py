@@ -247,7 +247,11 @@ class EventStore(Protocol):
     def search(self, query: Query, deadline_secs: float | None = None) -> Found: ...
     def count(self, where: Filter, since: int | None = None, until: int | None = None) -> int: ...
     def aggregate(
-        self, where: Filter, aggregations: Mapping[str, Aggregation], since: int | None = None, until: int | None = None,
+        self,
+        where: Filter,
+        aggregations: Mapping[str, Aggregation],
+        since: int | None = None,
+        until: int | None = None,
         deadline_secs: float | None = None,
     ) -> dict[str, list[Bucket] | float | None]:
         """DateHistogram and TermsOf give buckets, Cardinality and Stat a number (None over no values)."""

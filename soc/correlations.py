@@ -83,9 +83,17 @@ class Correlations:
             named = dict.fromkeys(entity for event in hit.events for entity in entities.get(event, ()))
             alerts.append(
                 Alert(
-                    _alert_id(connection, rule, group, hit.time), rule.rule, hit.time, now(), hit.events[-100:],
-                    tuple(named)[:_ENTITIES_NAMED], str(newest.get("soc.source", "")), str(newest.get("event.dataset", "")),
-                    group.removeprefix("sample:"), 1, sample,
+                    _alert_id(connection, rule, group, hit.time),
+                    rule.rule,
+                    hit.time,
+                    now(),
+                    hit.events[-100:],
+                    tuple(named)[:_ENTITIES_NAMED],
+                    str(newest.get("soc.source", "")),
+                    str(newest.get("event.dataset", "")),
+                    group.removeprefix("sample:"),
+                    1,
+                    sample,
                 )
             )
         return alerts
@@ -101,15 +109,24 @@ class Correlations:
 
 def _columns(rule: Correlation, group: str, one: Signal, event: Event) -> dict[str, object]:
     pairs = [(entity.kind, entity.name) for entity in entities_of(event)[:10]]
-    return {"rule": rule.rule.id, "group": group, "base": one.base, "event": one.event, "time": one.time,
-            "value": one.value[:512], "entities": pairs}
+    return {
+        "rule": rule.rule.id,
+        "group": group,
+        "base": one.base,
+        "event": one.event,
+        "time": one.time,
+        "value": one.value[:512],
+        "entities": pairs,
+    }
 
 
 def _alert_id(connection: Connection, rule: Correlation, group: str, time: int) -> str:
     """The id of this burst's alert: the one it has raised already, or a new one."""
     near = select(fired.c.alert_id).where(
-        fired.c.rule == rule.rule.id, fired.c.group == group,
-        fired.c.time >= time - rule.timespan, fired.c.time <= time + rule.timespan,
+        fired.c.rule == rule.rule.id,
+        fired.c.group == group,
+        fired.c.time >= time - rule.timespan,
+        fired.c.time <= time + rule.timespan,
     )
     if (known := connection.execute(near.order_by(fired.c.time).limit(1)).scalar()) is not None:
         return str(known)

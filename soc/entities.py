@@ -9,12 +9,37 @@ from soc.model import Entity, EntityKind, Event
 
 _USERS = ("user.name", "user.target.name", "user.effective.name")
 _PLAIN: tuple[tuple[str, EntityKind], ...] = (
-    ("host.name", "host"), ("source.ip", "address"), ("client.ip", "address"), ("business.module", "system"),
+    ("host.name", "host"),
+    ("source.ip", "address"),
+    ("client.ip", "address"),
+    ("business.module", "system"),
 )
-_EVERYWHERE = frozenset({
-    "", "-", "root", "admin", "administrator", "system", "nt authority\\system", "local service", "network service", "nobody",
-    "www-data", "nginx", "apache", "postgres", "mysql", "daemon", "sshd", "anonymous", "anonymous logon", "guest", "unknown", "?",
-})
+_EVERYWHERE = frozenset(
+    {
+        "",
+        "-",
+        "root",
+        "admin",
+        "administrator",
+        "system",
+        "nt authority\\system",
+        "local service",
+        "network service",
+        "nobody",
+        "www-data",
+        "nginx",
+        "apache",
+        "postgres",
+        "mysql",
+        "daemon",
+        "sshd",
+        "anonymous",
+        "anonymous logon",
+        "guest",
+        "unknown",
+        "?",
+    }
+)
 _NOT_ADDRESSES = frozenset({"", "-", "0.0.0.0", "::"})  # noqa: S104
 _LONGEST = 512
 

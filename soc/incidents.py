@@ -48,7 +48,7 @@ class _Open:
     entities: dict[Entity, int] | None = None
 
 
-def raise_or_join(cases: Cases, alerts: Sequence[Alert], settings: Incidents = Incidents()) -> int:  # noqa: B008
+def raise_or_join(cases: Cases, alerts: Sequence[Alert], settings: Incidents = Incidents()) -> int:
     """Store what is new of these alerts and give each its incident; how many were new."""
     if not alerts:
         return 0
@@ -79,9 +79,22 @@ def _insert_new(connection: Connection, alerts: Sequence[Alert]) -> list[Alert]:
 def _columns(one: Alert) -> dict[str, object]:
     rule = {"tags": list(one.rule.tags), "author": one.rule.author, "path": one.rule.path, "description": one.rule.description}
     return {
-        "id": one.id, "rule_id": one.rule.id, "title": one.rule.title, "level": LEVELS.index(one.rule.level), "rule": rule,
-        "time": one.time, "raised": one.raised, "events": list(one.events), "count": one.count, "source": one.source,
-        "dataset": one.dataset, "summary": one.summary, "sample": one.sample, "status": "new", "verdict": "", "assignee": "",
+        "id": one.id,
+        "rule_id": one.rule.id,
+        "title": one.rule.title,
+        "level": LEVELS.index(one.rule.level),
+        "rule": rule,
+        "time": one.time,
+        "raised": one.raised,
+        "events": list(one.events),
+        "count": one.count,
+        "source": one.source,
+        "dataset": one.dataset,
+        "summary": one.summary,
+        "sample": one.sample,
+        "status": "new",
+        "verdict": "",
+        "assignee": "",
         "incident_id": None,
     }
 
@@ -138,8 +151,18 @@ def _open_incidents(
 def _open(connection: Connection, one: Alert) -> _Open:
     level = LEVELS.index(one.rule.level)
     values = {
-        "title": _title(one), "level": level, "status": "detected", "owner": "", "verdict": "", "opened": now(),
-        "first": one.time, "last": one.time, "closed": None, "alerts": 0, "version": 1, "sample": one.sample,
+        "title": _title(one),
+        "level": level,
+        "status": "detected",
+        "owner": "",
+        "verdict": "",
+        "opened": now(),
+        "first": one.time,
+        "last": one.time,
+        "closed": None,
+        "alerts": 0,
+        "version": 1,
+        "sample": one.sample,
     }
     (id_,) = connection.execute(incident.insert().values(**values)).inserted_primary_key or (0,)
     return _Open(int(id_), level, one.time, one.time, _title(one), True, one.sample)
@@ -163,9 +186,9 @@ def _absorb(home: _Open, one: Alert) -> None:
 
 def _write(connection: Connection, home: _Open, joined: int) -> None:
     connection.execute(
-        update(incident).where(incident.c.id == home.id).values(
-            title=home.title, level=home.level, first=home.first, last=home.last, alerts=home.alerts
-        )
+        update(incident)
+        .where(incident.c.id == home.id)
+        .values(title=home.title, level=home.level, first=home.first, last=home.last, alerts=home.alerts)
     )
     _write_entities(connection, home)
     _remember(connection, home)
@@ -177,8 +200,11 @@ def _write(connection: Connection, home: _Open, joined: int) -> None:
 def _remember(connection: Connection, home: _Open) -> None:
     """A line in the history; alerts that join one after another share one line, or a storm would be all there is to read."""
     if home.is_new:
-        connection.execute(note.insert().values(
-            incident_id=home.id, time=now(), actor=SYSTEM, kind="opened", text=home.title, before="", after=str(home.joined)))
+        connection.execute(
+            note.insert().values(
+                incident_id=home.id, time=now(), actor=SYSTEM, kind="opened", text=home.title, before="", after=str(home.joined)
+            )
+        )
         return
     newest = connection.execute(
         select(note.c.id, note.c.kind, note.c.after).where(note.c.incident_id == home.id).order_by(note.c.id.desc()).limit(1)
@@ -187,8 +213,11 @@ def _remember(connection: Connection, home: _Open) -> None:
         total = str(int(newest.after) + home.joined)
         connection.execute(update(note).where(note.c.id == newest.id).values(after=total, time=now()))
     else:
-        connection.execute(note.insert().values(
-            incident_id=home.id, time=now(), actor=SYSTEM, kind="joined", text="", before="", after=str(home.joined)))
+        connection.execute(
+            note.insert().values(
+                incident_id=home.id, time=now(), actor=SYSTEM, kind="joined", text="", before="", after=str(home.joined)
+            )
+        )
 
 
 def _write_entities(connection: Connection, home: _Open) -> None:
@@ -198,11 +227,15 @@ def _write_entities(connection: Connection, home: _Open) -> None:
         if entity in known:
             connection.execute(
                 update(incident_entity)
-                .where(incident_entity.c.incident_id == home.id, incident_entity.c.kind == entity.kind,
-                       incident_entity.c.name == entity.name)
+                .where(
+                    incident_entity.c.incident_id == home.id,
+                    incident_entity.c.kind == entity.kind,
+                    incident_entity.c.name == entity.name,
+                )
                 .values(last=last)
             )
         elif len(known) < _ENTITIES_KEPT:
             known.add(entity)
-            connection.execute(incident_entity.insert().values(
-                incident_id=home.id, kind=entity.kind, name=entity.name, last=last))
+            connection.execute(
+                incident_entity.insert().values(incident_id=home.id, kind=entity.kind, name=entity.name, last=last)
+            )

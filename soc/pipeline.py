@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from soc.cases import Cases
 from soc.config import Detections, Incidents, Store
@@ -47,9 +47,20 @@ class Worker:
     """Takes batches of its share from the log, and brings them all the way."""
 
     def __init__(
-        self, log: EventLog, decoder: Decoder, detector: Detector, cases: Cases, store: StoreWriter, *, share: int = 0,
-        shares: int = 1, correlations: Correlations | None = None, store_settings: Store = Store(),  # noqa: B008
-        detections: Detections = Detections(), incidents: Incidents = Incidents(), read_batches: int = 16,  # noqa: B008
+        self,
+        log: EventLog,
+        decoder: Decoder,
+        detector: Detector,
+        cases: Cases,
+        store: StoreWriter,
+        *,
+        share: int = 0,
+        shares: int = 1,
+        correlations: Correlations | None = None,
+        store_settings: Store = Store(),
+        detections: Detections = Detections(),
+        incidents: Incidents = Incidents(),
+        read_batches: int = 16,
     ) -> None:
         self.counters = Counters()
         self._log, self._decoder, self._detector, self._cases, self._store = log, decoder, detector, cases, store
@@ -170,12 +181,30 @@ class Worker:
         self.counters.flushes += 1
         return True
 
+    def figures(self) -> dict[str, object]:
+        """For the process's heartbeat."""
+        return asdict(self.counters) | {"share": self._share, "cursor": self._cursor, "waiting": self._store.waiting}
+
+    def close(self) -> None:
+        """Let go of files; what was not flushed is taken up again from the log."""
+        self._store.close()
+        self._log.close()
+        self._cases.close()
+
 
 def _alert(rule: Rule, event: Event) -> Alert:
     id_ = str(event.get("event.id", ""))
     return Alert(
-        alert_id(rule.id, id_), rule, _time(event), now(), (id_,), entities_of(event), str(event.get("soc.source", "")),
-        str(event.get("event.dataset", "")), str(event.get("message", ""))[:300], sample=bool(event.get("soc.sample", False)),
+        alert_id(rule.id, id_),
+        rule,
+        _time(event),
+        now(),
+        (id_,),
+        entities_of(event),
+        str(event.get("soc.source", "")),
+        str(event.get("event.dataset", "")),
+        str(event.get("message", ""))[:300],
+        sample=bool(event.get("soc.sample", False)),
     )
 
 
@@ -185,9 +214,17 @@ def _folded(batch: LoggedBatch, events: Sequence[Event], group: Sequence[Match])
     matched = [events[match.event] for match in group]
     entities = dict.fromkeys(entity for event in matched[:_EVENTS_NAMED] for entity in entities_of(event))
     return Alert(
-        alert_id(first.rule.id, "folded", str(batch.seq)), first.rule, max(map(_time, matched)), first.raised,
-        tuple(str(event.get("event.id", "")) for event in matched[:_EVENTS_NAMED]), tuple(entities)[:_ENTITIES_NAMED],
-        first.source, first.dataset, first.summary, len(group), first.sample,
+        alert_id(first.rule.id, "folded", str(batch.seq)),
+        first.rule,
+        max(map(_time, matched)),
+        first.raised,
+        tuple(str(event.get("event.id", "")) for event in matched[:_EVENTS_NAMED]),
+        tuple(entities)[:_ENTITIES_NAMED],
+        first.source,
+        first.dataset,
+        first.summary,
+        len(group),
+        first.sample,
     )
 
 

@@ -106,9 +106,7 @@ class Regex:
     pattern: str
 
 
-Filter: TypeAlias = (
-    All | And | Or | Not | Term | Terms | Range | Exists | Prefix | Contains | Wildcard | Cidr | Regex
-)
+Filter: TypeAlias = All | And | Or | Not | Term | Terms | Range | Exists | Prefix | Contains | Wildcard | Cidr | Regex
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,8 +137,10 @@ class Cases:
         moment = alert.c[column]
         start = (moment - moment % interval).label("start")
         query = (
-            select(start, alert.c.level, func.count()).where(moment >= since, moment < until)
-            .group_by(text("1"), alert.c.level).order_by(text("1"))
+            select(start, alert.c.level, func.count())
+            .where(moment >= since, moment < until)
+            .group_by(text("1"), alert.c.level)
+            .order_by(text("1"))
         )
         with self.engine.connect() as connection:
             return [(int(row[0]), LEVELS[row[1]], int(row[2])) for row in connection.execute(query)]
@@ -147,7 +149,10 @@ class Cases:
         """(rule id, title, level, alerts) that fired most since."""
         query = (
             select(alert.c.rule_id, func.min(alert.c.title), func.max(alert.c.level), func.sum(alert.c.count).label("n"))
-            .where(alert.c.raised >= since).group_by(alert.c.rule_id).order_by(text("n desc")).limit(limit)
+            .where(alert.c.raised >= since)
+            .group_by(alert.c.rule_id)
+            .order_by(text("n desc"))
+            .limit(limit)
         )
         with self.engine.connect() as connection:
             return [(row[0], row[1], LEVELS[row[2]], int(row[3])) for row in connection.execute(query)]
@@ -250,13 +255,44 @@ def _entities(connection: Connection, alert_ids: Sequence[str]) -> dict[str, tup
 
 
 def _alert_row(row: Row[Any], entities: tuple[Entity, ...]) -> AlertRow:
-    rule = Rule(row.rule_id, row.title, LEVELS[row.level], tuple(row.rule.get("tags", ())), row.rule.get("author", ""),
-                row.rule.get("path", ""), row.rule.get("description", ""))
-    value = Alert(row.id, rule, row.time, row.raised, tuple(row.events), entities, row.source, row.dataset, row.summary,
-                  row._mapping["count"], row.sample)
+    rule = Rule(
+        row.rule_id,
+        row.title,
+        LEVELS[row.level],
+        tuple(row.rule.get("tags", ())),
+        row.rule.get("author", ""),
+        row.rule.get("path", ""),
+        row.rule.get("description", ""),
+    )
+    value = Alert(
+        row.id,
+        rule,
+        row.time,
+        row.raised,
+        tuple(row.events),
+        entities,
+        row.source,
+        row.dataset,
+        row.summary,
+        row._mapping["count"],
+        row.sample,
+    )
     return AlertRow(value, row.status, row.verdict, row.assignee, row.incident_id)
 
 
 def _incident_row(row: Row[Any]) -> IncidentRow:
-    return IncidentRow(row.id, row.title, LEVELS[row.level], row.status, row.owner, row.verdict, row.opened, row.first, row.last,
-                       row.closed, row.alerts, row.version, row.sample)
+    return IncidentRow(
+        row.id,
+        row.title,
+        LEVELS[row.level],
+        row.status,
+        row.owner,
+        row.verdict,
+        row.opened,
+        row.first,
+        row.last,
+        row.closed,
+        row.alerts,
+        row.version,
+        row.sample,
+    )

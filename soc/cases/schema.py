@@ -12,7 +12,8 @@ metadata = MetaData()
 _Number = BigInteger().with_variant(Integer, "sqlite")  # SQLite's rowid is INTEGER; its integers have 64 bits anyway
 
 alert = Table(
-    "alert", metadata,
+    "alert",
+    metadata,
     Column("id", String(40), primary_key=True),
     Column("rule_id", String(128), nullable=False, index=True),
     Column("title", Text, nullable=False),
@@ -32,14 +33,16 @@ alert = Table(
     Column("incident_id", _Number, ForeignKey("incident.id"), index=True),
 )
 alert_entity = Table(
-    "alert_entity", metadata,
+    "alert_entity",
+    metadata,
     Column("alert_id", String(40), ForeignKey("alert.id", ondelete="CASCADE"), primary_key=True),
     Column("kind", String(16), primary_key=True),
     Column("name", String(512), primary_key=True),
     Index("alert_entity_name", "kind", "name"),
 )
 incident = Table(
-    "incident", metadata,
+    "incident",
+    metadata,
     Column("id", _Number, primary_key=True, autoincrement=True),
     Column("title", Text, nullable=False),
     Column("level", Integer, nullable=False),
@@ -55,7 +58,8 @@ incident = Table(
     Column("sample", Boolean, nullable=False),
 )
 incident_entity = Table(
-    "incident_entity", metadata,
+    "incident_entity",
+    metadata,
     Column("incident_id", _Number, ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True),
     Column("kind", String(16), primary_key=True),
     Column("name", String(512), primary_key=True),
@@ -63,7 +67,8 @@ incident_entity = Table(
     Index("incident_entity_name", "kind", "name"),
 )
 note = Table(
-    "note", metadata,
+    "note",
+    metadata,
     Column("id", _Number, primary_key=True, autoincrement=True),
     Column("incident_id", _Number, ForeignKey("incident.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("time", BigInteger, nullable=False),
@@ -74,7 +79,8 @@ note = Table(
     Column("after", Text, nullable=False),
 )
 signal = Table(
-    "signal", metadata,
+    "signal",
+    metadata,
     Column("rule", String(128), primary_key=True),
     Column("group", String(512), primary_key=True),
     Column("base", String(128), primary_key=True),
@@ -85,7 +91,8 @@ signal = Table(
     Index("signal_time", "rule", "group", "time"),
 )
 fired = Table(
-    "fired", metadata,
+    "fired",
+    metadata,
     Column("alert_id", String(40), primary_key=True),
     Column("rule", String(128), nullable=False),
     Column("group", String(512), nullable=False),
@@ -93,7 +100,8 @@ fired = Table(
     Index("fired_group", "rule", "group", "time"),
 )
 audit = Table(
-    "audit", metadata,
+    "audit",
+    metadata,
     Column("seq", _Number, primary_key=True, autoincrement=False),
     Column("time", BigInteger, nullable=False),
     Column("actor", String(128), nullable=False, index=True),
@@ -105,7 +113,8 @@ audit = Table(
     Column("hash", String(64), nullable=False),
 )
 job = Table(
-    "job", metadata,
+    "job",
+    metadata,
     Column("name", String(64), primary_key=True),
     Column("started", BigInteger, nullable=False),
     Column("finished", BigInteger),

@@ -136,8 +136,14 @@ class SqliteLog:
         done = self._connection.execute(
             "insert into batch(n, bytes, received, source, format, peers, separator, payload) values(?,?,?,?,?,?,?,?)",
             (
-                len(batch.records), len(payload), batch.received, batch.source, batch.format,
-                json.dumps(batch.peers) if batch.peers else "", separator, payload,
+                len(batch.records),
+                len(payload),
+                batch.received,
+                batch.source,
+                batch.format,
+                json.dumps(batch.peers) if batch.peers else "",
+                separator,
+                payload,
             ),
         )
         assert done.lastrowid is not None
@@ -308,9 +314,7 @@ class SqliteLog:
                 separator, _, payload = self._pack(batch)
                 self._row(batch, separator, payload)
                 self._connection.execute("delete from quarantine where id = ?", (id_,))
-                self._connection.execute(
-                    "update account set quarantined = quarantined - 1 where source = ?", (one.source,)
-                )
+                self._connection.execute("update account set quarantined = quarantined - 1 where source = ?", (one.source,))
                 done += 1
         return done
 

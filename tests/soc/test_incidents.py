@@ -129,8 +129,10 @@ def test_each_deed_leaves_one_record_also_when_it_fails(cases: Cases) -> None:
     newest = audit.records(cases.engine, limit=4)[::-1]
     assert audit.length(cases.engine) == before + 4
     assert [(one.action, one.outcome) for one in newest] == [
-        ("incident.comment", "success"), ("incident.comment", "failure"),
-        ("incident.comment", "denied"), ("incident.status", "failure"),
+        ("incident.comment", "success"),
+        ("incident.comment", "failure"),
+        ("incident.comment", "denied"),
+        ("incident.status", "failure"),
     ]
     assert cases.incidents()[0].status == "detected"
 
@@ -172,9 +174,15 @@ def test_a_removed_record_breaks_the_chain(cases: Cases) -> None:
 def test_alert_filters_narrow(cases: Cases) -> None:
     raise_or_join(cases, [an_alert("a", "host:web1"), an_alert("b", "user:100%_x", level="low"), an_alert("c", "host:web2")])
     rows = [
-        (AlertFilter(), 3), (AlertFilter(levels=("low",)), 1), (AlertFilter(text="web"), 2), (AlertFilter(text="100%_"), 1),
-        (AlertFilter(text="1000_"), 0), (AlertFilter(entity=Entity("host", "web1")), 1), (AlertFilter(since=NOON + 1), 0),
-        (AlertFilter(rule="rule-high"), 2), (AlertFilter(statuses=("new",)), 0),
+        (AlertFilter(), 3),
+        (AlertFilter(levels=("low",)), 1),
+        (AlertFilter(text="web"), 2),
+        (AlertFilter(text="100%_"), 1),
+        (AlertFilter(text="1000_"), 0),
+        (AlertFilter(entity=Entity("host", "web1")), 1),
+        (AlertFilter(since=NOON + 1), 0),
+        (AlertFilter(rule="rule-high"), 2),
+        (AlertFilter(statuses=("new",)), 0),
     ]
     for where, count in rows:
         assert (cases.count_alerts(where), len(cases.alerts(where))) == (count, count), where

@@ -75,9 +75,8 @@ class Worker:
 
     def step(self) -> int:
         """Bring what is waiting one round further; how many batches there were (0: nothing to do)."""
-        if self._store.waiting > 2 * self._flush_rows:  # the store cannot write: what is held in memory must not grow
-            self.flush_if_due()
-            return 0
+        if self._store.waiting > 2 * self._flush_rows and not self.flush_if_due():
+            return 0  # the store cannot write: what is held in memory must not grow
         batches = self._log.read(self._share, self._shares, self._cursor, self._read_batches)
         alerts: list[Alert] = []
         for batch in batches:

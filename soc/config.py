@@ -47,6 +47,7 @@ class Log:
     """The event log: what was received, in order, before anything is made of it."""
 
     keeper: str = "sqlite"
+    """What keeps it: sqlite."""
     backlog_mb: int = 4096
     """Compressed backlog at which collectors stop reading; they go on at three quarters of it."""
     min_free_mb: int = 512
@@ -62,6 +63,7 @@ class Store:
     """The searchable event store."""
 
     keeper: str = "parquet"
+    """What keeps it: parquet."""
     flush_rows: int = 50_000
     """Events that make a segment."""
     flush_secs: int = 10
@@ -71,7 +73,9 @@ class Store:
     max_gb: int = 0
     """Oldest segments go first beyond this size; 0 is no limit."""
     query_threads: int = 2
+    """Threads that one question to the store may take."""
     query_memory_mb: int = 512
+    """Memory that one process may take for questions; beyond it they spill to disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Pipeline:
     """Workers: parse, detect, raise, store."""
 
     workers: int = 2
+    """Processes that share the event log; one for each core is right."""
     read_batches: int = 16
     """Batches a worker takes at a time."""
 

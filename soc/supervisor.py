@@ -38,12 +38,13 @@ class Child:
     started: float = 0.0
     restarts: int = 0
     again_at: float = 0.0
+    program: tuple[str, ...] = (sys.executable, "-m", "soc")
 
     def launch(self, environment: Mapping[str, str]) -> None:
         self.ready.clear()
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "soc", *self.arguments],
+            [*self.program, *self.arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 Event: TypeAlias = dict[str, object]
@@ -20,6 +20,8 @@ Event: TypeAlias = dict[str, object]
 Level: TypeAlias = Literal["informational", "low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
 """Sigma's levels, mildest first: `LEVELS.index(level)` compares them."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def iso(micros: int) -> str:
@@ -38,7 +40,7 @@ def micros(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def now() -> int:

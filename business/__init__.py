@@ -1,0 +1,1 @@
+"""The regulator's work, audited: registers, workflow, hooks. Still to be furnished."""

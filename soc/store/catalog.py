@@ -4,6 +4,8 @@ A segment exists when its row is committed, and a batch is flushed when its sequ
 transaction: that is all there is to exactly-once. Readers take one snapshot of segments and live hot files, without a lock.
 """
 
+# ruff: noqa: S608 - the texts put together here are our own and quoted column names; values are bound
+
 from __future__ import annotations
 
 import json
@@ -13,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from soc.model import event_id
 
 _SCHEMA = """
 create table if not exists segments(
@@ -100,16 +104,19 @@ class Catalog:
         version = self._db.execute("pragma data_version").fetchone()[0]
         if version == self._version:
             return self._snapshot
-        self._db.execute("begin")
+        nested = self._db.in_transaction
+        if not nested:
+            self._db.execute("begin")
         try:
             ids = [row[0] for row in self._db.execute("select id from segments order by id")]
             newest = max(self._known, default=0)
             for row in self._db.execute(f"select {_COLUMNS} from segments where id > ?", (newest,)):
                 self._known[row[0]] = _segment(row)
             hot = frozenset(row[0] for row in self._db.execute("select hot from writers where hot is not null"))
-            tombstones = frozenset(row[0] for row in self._db.execute("select id from tombstones"))
+            tombstones = self.tombstones()
         finally:
-            self._db.execute("commit")
+            if not nested:
+                self._db.execute("commit")
         self._known = {id_: self._known[id_] for id_ in ids}
         self._snapshot = Snapshot(tuple(self._known.values()), hot, tombstones)
         self._version = version
@@ -124,6 +131,10 @@ class Catalog:
     def marks(self) -> set[int]:
         """All sequences that are known to be in segments."""
         return {row[0] for row in self._db.execute("select seq from flushed")}
+
+    def tombstones(self) -> frozenset[str]:
+        """Ids of hot events that were deleted before their writer flushed them."""
+        return frozenset(row[0] for row in self._db.execute("select id from tombstones"))
 
     def counters(self) -> dict[str, int]:
         return dict(self._db.execute("select name, value from counters"))
@@ -144,8 +155,9 @@ class Catalog:
     def settle(self, below: int) -> None:
         with self.transaction() as db:
             db.execute("delete from flushed where seq < ?", (below,))
+            db.execute("delete from tombstones where id < ?", (event_id(below, 0),))
 
-    def bury(self, now: int, before: int) -> int:
+    def bury(self, before: int) -> int:
         """Unlink files retired before this moment (readers may still be in younger ones); how many."""
         old = [file for file, at in self.retired().items() if at <= before]
         for file in old:

@@ -8,16 +8,19 @@ its new names, and one that fails still goes through `fitting`, event by event.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from soc.fields import catalogue
 from soc.model import Event
-from soc.store.fitting import IGNORED, fitted
+from soc.store.fitting import DATES, IGNORED, fitted
+from soc.store.leaves import is_date
 from soc.store.names import EXTRA, LIST, column_of, type_of_column
 
+WIDE = 96
+"""Columns beyond which those that are empty in a batch are left out of it."""
 _REFUSED = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError)
 
 
@@ -36,18 +39,17 @@ class Columns:
         self._struct = pa.struct([])
 
     def convert(self, events: Sequence[Event]) -> pa.RecordBatch:
-        """One record batch, whose columns are those that occur in it."""
+        """One record batch; its columns are at least those that occur in it."""
         batch = self._quick(events)
         if batch is None and self._widen(name for event in events for name in event):
             batch = self._quick(events)
         if batch is None:
             batch = self._slow(events)
-        self._seen.update(batch.schema.names)
         return batch
 
     def forget(self) -> None:
         """Keep only the names seen since the last call: names of one odd hour must not be looked for in every later event."""
-        kept = [name for name in self._names if column_of(name) in self._seen]
+        kept = [name for name in self._names if name in self._seen]
         self._seen.clear()
         self._names, self._dynamic = {}, 0
         self._widen(kept)
@@ -72,13 +74,16 @@ class Columns:
         except _REFUSED:
             return None
         arrays, names, count = [], [], 0
-        for name, column in zip(self._names, cells.flatten(), strict=True):
+        sparse = len(self._names) > WIDE  # empty columns are kept where they are few: readers like batches of one schema
+        for name, column in zip(self._names, cast(pa.StructArray, cells).flatten(), strict=True):
             filled = len(column) - column.null_count
-            if not filled:
+            if filled:
+                if not _sound(name, column, events):
+                    return None
+                count += filled
+                self._seen.add(name)
+            elif sparse:
                 continue
-            if not _sound(name, column, events):
-                return None
-            count += filled
             arrays.append(column)
             names.append(cast(str, column_of(name)))
         if count != sum(map(len, events)):
@@ -88,6 +93,7 @@ class Columns:
     def _slow(self, events: Sequence[Event]) -> pa.RecordBatch:
         whole = [fitted(event) for event in events]
         self._widen(name for event in whole for name in event)
+        self._seen.update(name for event in whole for name in event)
         rows = [self._placed(event) for event in whole]
         columns = dict.fromkeys(name for row in rows for name in row)
         struct = pa.struct([(name, type_of_column(name)) for name in columns])
@@ -113,14 +119,17 @@ class Columns:
         return row
 
 
-def _sound(name: str, column: pa.Array, events: Sequence[Event]) -> bool:
+def _sound(name: str, column: pa.Array[Any], events: Sequence[Event]) -> bool:
     """Whether what Arrow took without complaint is what was meant: no text read as letters, no empty list, no NaN."""
     if pa.types.is_list(column.type):
-        items = cast(pa.ListArray, column).flatten()
+        items: Any = cast("pa.ListArray[Any]", column).flatten()
         if items.null_count or not pc.min(pc.list_value_length(column)).as_py():
             return False
         letters = pa.types.is_string(items.type) and pc.min(pc.binary_length(items)).as_py() <= 4  # one letter is 1 to 4 bytes
         return not letters or all(type(event.get(name)) is not str for event in events)
+    if is_date(name):
+        ends: Any = pc.min_max(column).as_py()
+        return all(time in DATES for time in ends.values())
     if pa.types.is_floating(column.type):
         return bool(pc.all(pc.is_finite(column)).as_py())
     return True

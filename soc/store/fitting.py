@@ -10,16 +10,18 @@ import math
 from collections.abc import Iterator
 
 from soc.fields import REAL, WHOLE, catalogue
-from soc.model import Event, micros, now
+from soc.model import Event, micros
 
 IGNORED = "soc.ignored"
 """Own list field with 'name=value' of each value that did not fit."""
 LONGEST_IGNORED = 1024
 INT64 = range(-(2**63), 2**63)
+DATES = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
+"""µs UTC of the years 1 to 9999."""
 
 
-def fitted(event: Event, id_: str = "") -> Event:
-    """The event as it will be read back; `id_` is its event.id if it brings none. The argument is left as it is.
+def fitted(event: Event, id_: str = "", received: int = 0) -> Event:
+    """The event as it will be read back; `id_` and `received` (µs UTC) stand in for an id or a time that it lacks.
 
     None and empty lists vanish; a list of one under a scalar field becomes its value; a list of several stays a list.
     """
@@ -35,7 +37,7 @@ def fitted(event: Event, id_: str = "") -> Event:
         before = out.get(IGNORED)
         out[IGNORED] = (before if isinstance(before, list) else []) + ignored
     if type(out.get("@timestamp")) is not int:
-        out["@timestamp"] = out["event.ingested"] if type(out.get("event.ingested")) is int else now()
+        out["@timestamp"] = received
     if type(out.get("event.id")) is not str:
         out["event.id"] = id_
     return out
@@ -78,7 +80,7 @@ def _whole(kind: str, value: object) -> int | None:
             number = int(value)
     except (ValueError, OverflowError):
         return None
-    return number if number in INT64 else None
+    return number if number in (DATES if kind == "date" else INT64) else None
 
 
 def _real(value: object) -> float | None:

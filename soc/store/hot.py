@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,11 +75,16 @@ class HotFile:
 
 @dataclass(slots=True)
 class HotReader:
-    """The reading side of one hot file: `frames` grow with each `refresh`."""
+    """The reading side of one hot file; knows more with each `refresh`."""
 
     path: Path
-    frames: list[Frame] = field(default_factory=list)
+    _batches: dict[tuple[str, pa.Schema], list[pa.RecordBatch]] = field(default_factory=dict)
     _offset: int = 0
+
+    def tables(self) -> Iterator[tuple[str, pa.Table]]:
+        """(dataset, its events) as far as they were read."""
+        for (dataset, schema), batches in self._batches.items():
+            yield dataset, pa.Table.from_batches(batches, schema)
 
     def refresh(self) -> None:
         """Read the frames that are new. Raises FileNotFoundError when its writer has flushed (or never wrote) it."""
@@ -89,7 +94,7 @@ class HotReader:
         with pa.memory_map(str(self.path)) as mapped:
             data = mapped.read_buffer(size)
         while (frame := self._next(data)) is not None:
-            self.frames.append(frame)
+            self._batches.setdefault((frame.dataset, frame.batch.schema), []).append(frame.batch)
 
     def _next(self, data: pa.Buffer) -> Frame | None:
         if data.size < self._offset + _HEAD.size:

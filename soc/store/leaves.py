@@ -1,4 +1,4 @@
-"""What the values of a filter mean for a field's type: shared by the Python evaluator and the SQL compiler, so that they agree."""
+"""What the values of a filter mean for a field's type, for the evaluator in Python and the one in SQL alike."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from soc.store.fitting import INT64, fit_one
 
 Kind: TypeAlias = Literal["text", "whole", "real", "truth"]
 """How a field compares: a date is a whole number."""
+TEXT_FIELDS = ("message", "event.original")
+"""What a search for bare words looks at."""
+STATS = ("sum", "avg", "min", "max", "p50", "p95", "p99")
 Bound: TypeAlias = tuple[Literal[">=", ">", "<=", "<"], str | int | float]
 
 NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
@@ -40,11 +43,16 @@ def is_date(name: str) -> bool:
     return type_of(name) == "date"
 
 
+def has_text(name: str) -> bool:
+    """Whether prefix, wildcard and the like apply: real numbers and dates have no one way to be written."""
+    return kind_of(name) != "real" and not is_date(name)
+
+
 def fold(text: str) -> str:
     """Lower case, character by character (Unicode simple lower-casing, as the store's engine does)."""
     if text.isascii():
         return text.lower()
-    return "".join(low if len(low := c.lower()) == 1 else c for c in text)
+    return "".join(low if len(low := c.lower()) == 1 else "i" for c in text)  # only U+0130 becomes two characters
 
 
 def term(name: str, value: Value) -> str | int | float | bool | None:
@@ -72,7 +80,8 @@ class Bounds:
 def bounds(leaf: Range) -> Bounds | None:
     """What the range asks of its field, or None when nothing can lie in it (a bound that is no number on a number field)."""
     kind = kind_of(leaf.field)
-    given = [(op, value) for op, value in ((">=", leaf.gte), (">", leaf.gt), ("<=", leaf.lte), ("<", leaf.lt)) if value is not None]
+    limits = ((">=", leaf.gte), (">", leaf.gt), ("<=", leaf.lte), ("<", leaf.lt))
+    given = [(op, value) for op, value in limits if value is not None]
     if kind == "truth" and given:
         return None
     numbers: list[Bound] = []
@@ -132,14 +141,13 @@ def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def lies_in(text: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    """Whether a text is an address in the network; IPv4-mapped IPv6 addresses are IPv4 ones too."""
+    """Whether a text is an address in the network; '::ffff:192.0.2.7' is the IPv4 address too."""
     try:
-        address = ipaddress.ip_address(text)
+        if isinstance(net, ipaddress.IPv4Network):
+            return ipaddress.IPv4Address(text[7:] if text[:7].lower() == "::ffff:" else text) in net
+        return ipaddress.IPv6Address(text) in net
     except ValueError:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.version != net.version:
-        return address.ipv4_mapped is not None and address.ipv4_mapped in net
-    return address in net
 
 
 @lru_cache(maxsize=1024)
@@ -167,6 +175,14 @@ def _reason(error: Exception) -> str:
     return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
 
 
+@lru_cache(maxsize=1024)
 def glob(text: str) -> str:
-    """A wildcard pattern as a regular expression over folded text."""
-    return "".join(".*" if c == "*" else "." if c == "?" else re2.escape(c) for c in fold(text))
+    """A wildcard pattern as a regular expression over the whole of a folded text."""
+    if len(text) > LONGEST_PATTERN:
+        raise QueryError(f"the wildcard pattern is longer than {LONGEST_PATTERN} characters")
+    return "(?s)" + "".join(".*" if c == "*" else "." if c == "?" else re2.escape(c) for c in re.sub(r"\*+", "*", fold(text)))
+
+
+@lru_cache(maxsize=1024)
+def compiled_glob(text: str) -> re2._Regexp:
+    return re2.compile(glob(text))

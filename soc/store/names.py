@@ -54,3 +54,22 @@ def _arrow(kind: str) -> pa.DataType:
     if kind in REAL:
         return pa.float64()
     return pa.bool_() if kind == "boolean" else pa.string()
+
+
+@lru_cache(maxsize=20_000)
+def holds_list(column: str) -> bool:
+    return pa.types.is_list(type_of_column(column))
+
+
+@lru_cache(maxsize=20_000)
+def sql_type(column: str) -> str:
+    """The column's type as DuckDB writes it."""
+    if column == EXTRA:
+        return "map(varchar, varchar[])"
+    kind = type_of_column(column)
+    if isinstance(kind, pa.ListType):
+        return _SQL_TYPES[str(kind.value_type)] + "[]"
+    return _SQL_TYPES[str(kind)]
+
+
+_SQL_TYPES = {"string": "varchar", "int64": "bigint", "double": "double", "bool": "boolean"}

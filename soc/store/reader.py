@@ -1,241 +1,222 @@
 """`ParquetStore`: questions asked of segments and of what writers have not flushed yet."""
 
+# ruff: noqa: S608 - the texts put together here are our own and quoted column names; values are bound
+
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from soc.fields import type_of
 from soc.model import Event
-from soc.query import (
-    Aggregation,
-    Bucket,
-    Cardinality,
-    DateHistogram,
-    Filter,
-    Found,
-    Query,
-    TermsOf,
-)
+from soc.query import Aggregation, All, Bucket, Cardinality, Filter, Found, Query, Stat
+from soc.store import upkeep
+from soc.store.aggregate_sql import aggregation_sql
+from soc.store.ask import NEVER, Asker, Row
 from soc.store.catalog import Catalog, Segment, Snapshot
-from soc.store.hot import Frame, HotReader
-from soc.store.leaves import kind_of
-from soc.store.names import EXTRA, LIST, column_of, field_of, type_of_column
-from soc.store.sql import Scan, as_number, quoted
+from soc.store.engine import Deadline, Late
+from soc.store.hot import HotReader
+from soc.store.names import EXTRA, field_of
+from soc.store.pages import event_of, page_sql, parts, time_tests, times_of, whole_sql
+from soc.store.selection import Selection, datasets_of, may_hold, touched, without
+from soc.store.sql import Scan
+
+MOST_IDS = 500
+"""Ids asked for in one go."""
+LARGEST_PAGE = 100_000
+
+
+class Aggregates(dict[str, "list[Bucket] | float | None"]):
+    """What `aggregate` answers; `partial` says that the deadline came first, or that a segment could not be read."""
+
+    partial: bool = False
 
 
 class ParquetStore:
-    """The reader's side; any number of them, in any process, beside any number of writers."""
+    """The reader's side; any number of them, in any process and thread, beside any number of writers."""
 
     def __init__(self, folder: Path, threads: int = 2, memory_mb: int = 512) -> None:
-        self._folder = Path(folder)
-        self._catalog = Catalog(self._folder)
-        self._lock = threading.Lock()
+        self.folder = Path(folder)
+        self._catalog = Catalog(self.folder)
+        self._asker = Asker(self.folder, threads, memory_mb)
+        self._lock = threading.RLock()
         self._hot: dict[str, HotReader] = {}
-        self._db = duckdb.connect(config={"threads": threads, "memory_limit": f"{memory_mb}MB"})
-        self._db.execute("set parquet_metadata_cache = true")
-        self._db.execute("set temp_directory = ''")
 
     def close(self) -> None:
-        self._db.close()
+        self._asker.close()
         self._catalog.close()
-
-    # ---- what there is
-
-    def _now(self) -> tuple[Snapshot, list[Frame]]:
-        """One consistent moment: segments, and the hot events that are in none of them."""
-        with self._lock:
-            for _ in range(10):
-                snapshot = self._catalog.snapshot()
-                frames = self._frames(snapshot)
-                if frames is not None:
-                    return snapshot, frames
-        return snapshot, []
-
-    def _frames(self, snapshot: Snapshot) -> list[Frame] | None:
-        """None if a hot file was flushed since the snapshot."""
-        readers = {}
-        for name in snapshot.hot:
-            reader = self._hot.get(name) or HotReader(self._folder / "hot" / name)
-            try:
-                reader.refresh()
-            except FileNotFoundError:
-                if self._catalog.snapshot().hot != snapshot.hot:
-                    return None
-                continue
-            readers[name] = reader
-        self._hot = readers
-        return [frame for reader in readers.values() for frame in reader.frames]
 
     # ---- questions
 
     def search(self, query: Query, deadline_secs: float | None = None) -> Found:
-        snapshot, frames = self._now()
-        scan = self._scan(snapshot.segments, frames)
-        where = [scan.where(query.where), *self._times(scan, query.since, query.until)]
-        time, id_ = scan.column("@timestamp"), scan.column("event.id")
-        if query.after is not None:
-            a, b = scan.bind(query.after[0]), scan.bind(query.after[1])
-            where.append(f"({time}, {id_}) {'>' if query.oldest_first else '<'} ({a}, {b})")
-        names = list(query.fields) if query.fields is not None else sorted({field_of(c) for c in scan.available if c != EXTRA})
-        wanted = [c for name in names if (base := column_of(name)) for c in (base, LIST + base) if c in scan.available]
-        if EXTRA in scan.available:
-            wanted.append(EXTRA)
-        aliases = [scan.column(c) for c in wanted]
-        order = "asc" if query.oldest_first else "desc"
-        rows = self._run(scan, snapshot.segments, frames,
-            f"select {', '.join([time, id_, *aliases])} from {{source}} where {' and '.join(where)} "
-            f"order by {time} {order}, {id_} {order} limit {query.limit + 1}")
-        page = rows[: query.limit]
-        events = [_event(wanted, row[2:], None if query.fields is None else set(query.fields)) for row in page]
-        return Found(events, (page[-1][0], page[-1][1]) if len(rows) > query.limit and page else None)
+        deadline = Deadline(deadline_secs)
+        query = replace(query, limit=min(max(query.limit, 0), LARGEST_PAGE))
+        selection = self._select(query.where, *times_of(query))
+        rows: list[Row] = []
+        partial = False
+        try:
+            for part, bound in parts(selection, query.oldest_first):
+                found, whole = self._page(part, query, deadline)
+                partial = partial or not whole
+                rows = sorted(rows + found, key=lambda row: row[:2], reverse=not query.oldest_first)[: query.limit + 1]
+                if len(rows) > query.limit and bound is not None and _is_past(bound, rows[-1][0], query.oldest_first):
+                    break
+        except Late:
+            partial = True
+        page, more = rows[: query.limit], len(rows) > query.limit > 0
+        events = [row[2] for row in page] if query.fields is not None else self._whole(selection, page)
+        return Found(events, (page[-1][0], page[-1][1]) if more else None, partial)
 
     def count(self, where: Filter, since: int | None = None, until: int | None = None) -> int:
-        snapshot, frames = self._now()
-        scan = self._scan(snapshot.segments, frames)
-        tests = [scan.where(where), *self._times(scan, since, until)]
-        return int(self._run(scan, snapshot.segments, frames, f"select count(*) from {{source}} where {' and '.join(tests)}")[0][0])
+        selection = self._select(where, since, until)
+        known = 0
+        if isinstance(where, All):  # segments that lie wholly within the times were counted when they were written
+            known = sum(s.rows for s in selection.segments if _is_inside(s, since, until))
+            selection = Selection([s for s in selection.segments if not _is_inside(s, since, until)], selection.hot)
+        rows, _ = self._asker.ask(
+            selection, lambda scan: f"select count(*) from {{source}} where {_condition(scan, where, since, until)}", where
+        )
+        return known + int(rows[0][0])
 
     def aggregate(
         self, where: Filter, aggregations: Mapping[str, Aggregation], since: int | None = None, until: int | None = None,
         deadline_secs: float | None = None,
-    ) -> dict[str, list[Bucket] | float | None]:
-        snapshot, frames = self._now()
-        return {name: self._aggregate(snapshot, frames, where, a, since, until) for name, a in aggregations.items()}
-
-    def _aggregate(self, snapshot: Snapshot, frames: list[Frame], where: Filter, a: Aggregation, since: int | None, until: int | None) -> list[Bucket] | float | None:
-        scan = self._scan(snapshot.segments, frames)
-        test = " and ".join([scan.where(where), *self._times(scan, since, until)])
-        if isinstance(a, DateHistogram):
-            step = scan.bind(a.interval)
-            start = f"(x0 - ((x0 % {step}) + {step}) % {step})"
-            if a.by is None:
-                sql = f"select {start}, count(*) from (select unnest({_values(scan, a.field)}) as x0 from {{source}} where {test}) group by 1 order by 1"
-                return [Bucket((k,), n) for k, n in self._run(scan, snapshot.segments, frames, sql)]
-            sql = (
-                f"with e as (select {_values(scan, a.field)}[1] as x0, coalesce({_values(scan, a.by)}, [null]) as b from {{source}} where {test}), "
-                f"r as (select x0, unnest(b) as y from e where x0 is not null), "
-                f"t as (select y from r where y is not null group by y order by count(*) desc, cast(y as varchar) limit {a.size}) "
-                f"select {start}, case when y in (select y from t) then y end as z, count(*) from r group by 1, 2 order by 1, cast(z as varchar) nulls last"
-            )
-            return [Bucket((k, z), n) for k, z, n in self._run(scan, snapshot.segments, frames, sql)]
-        if isinstance(a, TermsOf):
-            parts = [f"unnest(x{i})" for i in range(len(a.fields))]
-            inner = f"select {', '.join(f'{_values(scan, f)} as x{i}' for i, f in enumerate(a.fields))} from {{source}} where {test}"
-            for i in range(len(a.fields)):
-                inner = f"select * replace (unnest(x{i}) as x{i}) from ({inner})"
-            keys = ", ".join(f"x{i}" for i in range(len(a.fields)))
-            ties = ", ".join(f"cast(x{i} as varchar)" for i in range(len(a.fields)))
-            sql = f"select * from (select {keys}, count(*) as n from ({inner}) group by all) order by n desc, {ties} limit {a.size}"
-            return [Bucket(tuple(row[:-1]), row[-1]) for row in self._run(scan, snapshot.segments, frames, sql)]
-        if isinstance(a, Cardinality):
-            sql = f"select count(distinct x) from (select unnest({_values(scan, a.field)}) as x from {{source}} where {test})"
-            return float(self._run(scan, snapshot.segments, frames, sql)[0][0])
-        value = as_number("x") if kind_of(a.field) == "text" else "x"
-        figure = f"quantile_cont(y, {int(a.kind[1:]) / 100})" if a.kind[0] == "p" else f"{a.kind}(y)"
-        sql = f"select {figure} from (select {value} as y from (select unnest({_values(scan, a.field)}) as x from {{source}} where {test}))"
-        found = self._run(scan, snapshot.segments, frames, sql)[0][0]
-        return None if found is None else float(found)
+    ) -> Aggregates:
+        deadline = Deadline(deadline_secs)
+        selection = self._select(where, since, until)
+        answers = Aggregates()
+        for name, asked in aggregations.items():
+            rows, whole = self._figures(selection, asked, where, since, until, deadline)
+            answers[name] = _answer(asked, rows)
+            answers.partial = answers.partial or not whole
+        return answers
 
     def get(self, ids: Iterable[str]) -> dict[str, Event]:
-        from soc.query import Terms
-        wanted = tuple(ids)
-        found = self.search(Query(Terms("event.id", wanted), limit=len(wanted)))
-        return {str(e["event.id"]): e for e in found.events}
+        snapshot, hot = self._moment()
+        selection = Selection(snapshot.segments, [table for _, table in hot])
+        return {str(event["event.id"]): event for event in self._by_id(selection, ids, NEVER)}
 
     def fields(self) -> dict[str, str]:
-        snapshot, frames = self._now()
-        names = {field_of(c) for c in self._scan(snapshot.segments, frames).available if c != EXTRA}
-        return {name: type_of(name) for name in sorted(names)}
+        snapshot, hot = self._moment()
+        columns = Selection(snapshot.segments, [table for _, table in hot]).available() - {EXTRA}
+        return {name: type_of(name) for name in sorted(map(field_of, columns))} if snapshot.segments or hot else {}
+
+    def stats(self) -> Mapping[str, int]:
+        """For the health page: events (and of them hot), bytes, times in µs UTC (0 for none), values without a place.
+
+        `ignored` values did not fit their field and are in soc.ignored, `extra` ones had no column left; neither is lost.
+        """
+        snapshot, hot = self._moment()
+        waiting = sum(len(table) for _, table in hot)
+        with self._lock:
+            counters = self._catalog.counters()
+        return {
+            "segments": len(snapshot.segments), "events": sum(s.rows for s in snapshot.segments) + waiting, "hot": waiting,
+            "bytes": sum(s.bytes for s in snapshot.segments),
+            "oldest": min((s.since for s in snapshot.segments), default=0),
+            "newest": max((s.until for s in snapshot.segments), default=0),
+            "ignored": counters.get("ignored", 0), "extra": counters.get("extra", 0), "broken": len(self._asker.broken),
+        }
+
+    def broken(self) -> Mapping[str, str]:
+        """Segment file -> why it cannot be read. Such segments are left out, and what was asked is partial."""
+        return dict(self._asker.broken)
+
+    # ---- upkeep
 
     def delete(self, where: Filter) -> int:
-        raise NotImplementedError
+        """Take matching events out for good; how many. Waits for a compaction to end."""
+        return upkeep.delete(self.folder, self._asker, where)
 
     def retain(self, keep_days: int, max_bytes: int = 0, dry_run: bool = False, now: int | None = None) -> Mapping[str, int]:
-        raise NotImplementedError
+        """Age counts from when an event was stored: old logs that were read in today are not gone tomorrow."""
+        return upkeep.retain(self.folder, keep_days, max_bytes, dry_run, now)
 
     # ---- how
 
-    def _scan(self, segments: Sequence[Segment], frames: Sequence[Frame]) -> Scan:
-        available: set[str] = set()
-        for columns in {segment.columns for segment in segments}:
-            available |= columns
-        for frame in frames:
-            available.update(frame.batch.schema.names)
-        return Scan(available | {"@timestamp", "event.id"})
+    def _moment(self) -> tuple[Snapshot, list[tuple[str, pa.Table]]]:
+        """One consistent moment: segments, and (dataset, hot events) that are in none of them."""
+        with self._lock:
+            while not self._read_hot(snapshot := self._catalog.snapshot()):
+                pass  # a writer flushed just now: its events were in neither
+            tables = [table for reader in self._hot.values() for table in reader.tables()]
+        return snapshot, [(dataset, without(table, snapshot.tombstones)) for dataset, table in tables]
 
-    def _times(self, scan: Scan, since: int | None, until: int | None) -> Iterator[str]:
-        time = scan.column("@timestamp")
-        if since is not None:
-            yield f"{time} >= {scan.bind(since)}"
-        if until is not None:
-            yield f"{time} < {scan.bind(until)}"
+    def _read_hot(self, snapshot: Snapshot) -> bool:
+        readers = {name: self._hot.get(name) or HotReader(self.folder / "hot" / name) for name in snapshot.hot}
+        for reader in readers.values():
+            try:
+                reader.refresh()
+            except FileNotFoundError:  # not begun yet, or flushed since the snapshot
+                if self._catalog.snapshot() is not snapshot:
+                    return False
+        self._hot = readers
+        return True
 
-    def _run(self, scan: Scan, segments: Sequence[Segment], frames: Sequence[Frame], sql: str) -> list[tuple]:
-        cursor = self._db.cursor()
-        parts = []
-        groups: dict[frozenset[str], list[Segment]] = {}
-        for segment in segments:
-            groups.setdefault(segment.columns.intersection(scan.columns), []).append(segment)
-        for i, (present, members) in enumerate(groups.items()):
-            scan.values[f"files{i}"] = [str(self._folder / "segments" / m.file) for m in members]
-            parts.append(f"select {_projection(scan, present)} from read_parquet($files{i})")
-        table = _hot_table(scan, frames)
-        cursor.register("hot", table)
-        parts.append(f"select {_projection(scan, frozenset(scan.columns))} from hot")
-        return cursor.execute(sql.replace("{source}", f"({' union all '.join(parts)})"), scan.values).fetchall()
+    def _select(self, where: Filter, since: int | None, until: int | None) -> Selection:
+        snapshot, hot = self._moment()
+        allowed = datasets_of(where)
+        tables = [table for dataset, table in hot if may_hold((dataset,), allowed)]
+        return Selection(touched(snapshot.segments, where, since, until), tables)
 
+    def _page(self, part: Selection, query: Query, deadline: Deadline) -> tuple[list[Row], bool]:
+        wanted: list[str] = []
+        rows, whole = self._asker.ask(part, page_sql(query, wanted), query.where, deadline)
+        return [(row[0], row[1], event_of(wanted, row[2:], query.fields)) for row in rows], whole
 
-def _projection(scan: Scan, present: frozenset[str]) -> str:
-    return ", ".join(
-        f"{quoted(column) if column in present else f'null::{_sql_type(column)}'} as {alias}" for column, alias in scan.columns.items()
-    )
+    def _whole(self, selection: Selection, page: Sequence[Row]) -> list[Event]:
+        """The whole events of a page, fetched by id from the few segments that may have them. Not bound to the deadline:
+        it is a few milliseconds, and without it the search was in vain."""
+        if not page:
+            return []
+        first, last = min(page[0][0], page[-1][0]), max(page[0][0], page[-1][0])
+        near = [s for s in selection.segments if s.since <= last and s.until >= first]
+        events = self._by_id(Selection(near, selection.hot), [row[1] for row in page], NEVER)
+        found = {(event["@timestamp"], event["event.id"]): event for event in events}
+        return [found[row[0], row[1]] for row in page if (row[0], row[1]) in found]
 
+    def _by_id(self, selection: Selection, ids: Iterable[str], deadline: Deadline) -> list[Event]:
+        wanted = sorted(set(ids))
+        events: list[Event] = []
+        for start in range(0, len(wanted), MOST_IDS):
+            some = wanted[start : start + MOST_IDS]
+            near = [s for s in selection.segments if any(s.first_id <= id_ <= s.last_id for id_ in some)]
+            columns: list[str] = []
+            rows, _ = self._asker.ask(Selection(near, selection.hot), whole_sql(some, columns), deadline=deadline)
+            events += [event_of(columns, row) for row in rows]
+        return events
 
-def _sql_type(column: str) -> str:
-    if column == EXTRA:
-        return "map(varchar, varchar[])"
-    kind = type_of_column(column)
-    if pa.types.is_list(kind):
-        return _SQL[str(kind.value_type)] + "[]"
-    return _SQL[str(kind)]
-
-
-_SQL = {"string": "varchar", "int64": "bigint", "double": "double", "bool": "boolean"}
-
-
-def _hot_table(scan: Scan, frames: Sequence[Frame]) -> pa.Table:
-    schema = pa.schema([(c, type_of_column(c)) for c in scan.columns])
-    tables = []
-    for frame in frames:
-        names = set(frame.batch.schema.names)
-        n = frame.batch.num_rows
-        tables.append(pa.table([frame.batch[c] if c in names else pa.nulls(n, type_of_column(c)) for c in scan.columns], schema=schema))
-    return pa.concat_tables(tables) if tables else schema.empty_table()
-
-
-def _values(scan: Scan, name: str) -> str:
-    """SQL of the list of distinct values of a field, null if it has none."""
-    sources = [f"case when {s} is not null then [{s}] end" for s in scan.singles(name)]
-    sources += [f"list_distinct({items})" for items in scan.lists(name)]
-    empty = f"null::{_SQL[{'text': 'string', 'whole': 'int64', 'real': 'double', 'truth': 'bool'}[kind_of(name)]]}[]"
-    return f"coalesce({', '.join([*sources, empty])})"
+    def _figures(
+        self, selection: Selection, asked: Aggregation, where: Filter, since: int | None, until: int | None, deadline: Deadline
+    ) -> tuple[list[Row], bool]:
+        try:
+            return self._asker.ask(
+                selection, lambda scan: aggregation_sql(scan, asked, _condition(scan, where, since, until)), where, deadline
+            )
+        except Late:
+            return [], False
 
 
-def _event(columns: Sequence[str], row: Sequence[object], wanted: set[str] | None) -> Event:
-    event: Event = {}
-    for column, value in zip(columns, row, strict=True):
-        if value is None:
-            continue
-        if column == EXTRA:
-            assert isinstance(value, dict)
-            for k, v in value.items():
-                if wanted is None or k in wanted:
-                    event[k] = v if len(v) > 1 else v[0]
-        else:
-            event[field_of(column)] = value
-    return event
+def _condition(scan: Scan, where: Filter, since: int | None, until: int | None) -> str:
+    return scan.where(where) + time_tests(scan, since, until)
+
+
+def _answer(asked: Aggregation, rows: Sequence[Row]) -> list[Bucket] | float | None:
+    if isinstance(asked, Cardinality | Stat):
+        figure: Any = rows[0][0] if rows else None
+        return None if figure is None else float(figure)
+    return [Bucket(tuple(row[:-1]), int(row[-1])) for row in rows]
+
+
+def _is_past(bound: int, last: int, oldest_first: bool) -> bool:
+    """Whether everything still to come lies behind the last row: nothing more can get onto the page."""
+    return bound > last if oldest_first else bound < last
+
+
+def _is_inside(segment: Segment, since: int | None, until: int | None) -> bool:
+    return (since is None or segment.since >= since) and (until is None or segment.until < until)

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from soc.errors import Conflict
 from soc.model import Event, event_id
 from soc.model import now as clock
 from soc.store.catalog import Catalog, Segment, add_counters, add_segments
 from soc.store.columns import Columns
+from soc.store.fitting import DATES, fitted
 from soc.store.hot import Frame, HotFile, frames_of
-from soc.store.segments import sync_folder, write_segment
+from soc.store.segments import remove, sync_folder, write_segment
+from soc.store.selection import without
 
 OWN_FILE_ROWS = 2000
 """A dataset with fewer rows in a flush shares a file with the other small ones."""
@@ -64,23 +65,29 @@ class ParquetWriter:
         """Make everything appended durable, all of it or, after a crash, none. Raises Conflict if another writer took over."""
         if not self._seqs:
             return
-        stored = self._catalog.flushed(self._seqs)  # by another worker, when their number has changed
-        frames = [frame for frame in self._pending if frame.seq not in stored]
-        segments = self._write(frames)
         self._files += 1
         hot = self._next_hot()
-        try:
-            self._commit(segments, hot)
-        except BaseException:
-            for segment in segments:
-                (self._folder / "segments" / segment.file).unlink(missing_ok=True)
-            raise
+        while not self._flushed_to(hot):
+            pass  # somebody deleted waiting events while they were written
         self._marks |= self._seqs
         self._seqs, self._pending, self._waiting = set(), [], 0
         self._hot.remove()
         self._hot = hot
         for columns in self._columns.values():
             columns.forget()
+
+    def _flushed_to(self, hot: HotFile) -> bool:
+        stored = self._catalog.flushed(self._seqs)  # by another worker, when their number has changed
+        tombstones = self._catalog.tombstones()
+        segments = self._write([frame for frame in self._pending if frame.seq not in stored], tombstones)
+        try:
+            done = self._commit(segments, hot, tombstones)
+        except BaseException:
+            remove(self._folder / "segments", segments)
+            raise
+        if not done:
+            remove(self._folder / "segments", segments)
+        return done
 
     @property
     def waiting(self) -> int:
@@ -112,8 +119,9 @@ class ParquetWriter:
     def _grouped(self, seq: int, events: Sequence[Event]) -> dict[str, list[Event]]:
         groups: dict[str, list[Event]] = {}
         for index, event in enumerate(events):
-            if "event.id" not in event or "@timestamp" not in event:
-                event = {"event.id": event_id(seq, index), "@timestamp": self._now()} | event
+            time = event.get("@timestamp")
+            if type(time) is not int or time not in DATES or type(event.get("event.id")) is not str:
+                event = fitted(event, event_id(seq, index), self._now())
             dataset = event.get("event.dataset")
             if type(dataset) is not str or (dataset not in self._columns and len(self._columns) >= DATASETS):
                 dataset = ""
@@ -127,28 +135,30 @@ class ParquetWriter:
     def _convert(self, dataset: str, events: list[Event]) -> pa.RecordBatch:
         return self._columns[dataset].convert(events)
 
-    def _write(self, frames: Sequence[Frame]) -> list[Segment]:
+    def _write(self, frames: Sequence[Frame], tombstones: frozenset[str]) -> list[Segment]:
         by_dataset: dict[str, list[pa.Table]] = {}
         for frame in frames:
-            by_dataset.setdefault(frame.dataset, []).append(pa.Table.from_batches([frame.batch]))
-        tables = {name: pa.concat_tables(parts, promote_options="default") for name, parts in by_dataset.items()}
+            by_dataset.setdefault(frame.dataset, []).append(without(pa.Table.from_batches([frame.batch]), tombstones))
+        tables = {name: _filled(pa.concat_tables(parts, promote_options="default")) for name, parts in by_dataset.items()}
         own = {name: table for name, table in tables.items() if len(table) >= OWN_FILE_ROWS}
-        small = [(name, table) for name, table in tables.items() if name not in own]
-        files = [[item] for item in own.items()] + ([small] if small else [])
+        small = [(name, table) for name, table in tables.items() if name not in own and len(table)]
+        folder = self._folder / "segments"
         segments: list[Segment] = []
         try:
-            for number, groups in enumerate(files):
+            for number, groups in enumerate([[item] for item in own.items()] + ([small] if small else [])):
                 name = f"w{self._worker}-{self._generation}-{self._files}-{number}"
-                segments.append(write_segment(self._folder / "segments", name, groups, self._now()))
-            sync_folder(self._folder / "segments")
+                segments.append(write_segment(folder, name, groups, self._now()))
+            sync_folder(folder)
         except BaseException:
-            for segment in segments:
-                (self._folder / "segments" / segment.file).unlink(missing_ok=True)
+            remove(folder, segments)
             raise
         return segments
 
-    def _commit(self, segments: Sequence[Segment], hot: HotFile) -> None:
+    def _commit(self, segments: Sequence[Segment], hot: HotFile, tombstones: frozenset[str]) -> bool:
+        """False if the tombstones have changed since the files were written."""
         with self._catalog.transaction() as db:
+            if self._catalog.tombstones() != tombstones:
+                return False
             mine = db.execute(
                 "update writers set hot = ? where worker = ? and generation = ?",
                 (hot.path.name, self._worker, self._generation),
@@ -158,6 +168,7 @@ class ParquetWriter:
             add_segments(db, segments)
             db.executemany("insert or ignore into flushed values(?)", [(seq,) for seq in self._seqs])
             add_counters(db, self._counts())
+        return True
 
     def _counts(self) -> dict[str, int]:
         counts = {
@@ -182,7 +193,6 @@ class ParquetWriter:
                 path.unlink(missing_ok=True)
 
 
-def only_ids(batch: pa.RecordBatch, without: frozenset[str]) -> pa.RecordBatch:
-    """The batch without the events of these ids."""
-    gone = pc.is_in(batch["event.id"], pa.array(list(without), pa.string()))
-    return batch.filter(pc.invert(gone))
+def _filled(table: pa.Table) -> pa.Table:
+    """The table without columns in which there is nothing."""
+    return table.select([i for i, column in enumerate(table.columns) if column.null_count < len(table)])

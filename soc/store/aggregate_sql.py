@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soc.errors import QueryError
 from soc.query import Aggregation, Cardinality, DateHistogram, Stat, TermsOf
-from soc.store.leaves import STATS, kind_of
+from soc.store.evaluate import check
+from soc.store.leaves import kind_of
 from soc.store.sql import Scan, as_number
 
 
@@ -32,19 +32,6 @@ def aggregation_sql(scan: Scan, asked: Aggregation, where: str) -> str:
             number = as_number("x0") if kind_of(name) == "text" else "x0"
             figure = f"quantile_cont(y, {int(kind[1:])} / 100)" if kind[0] == "p" else f"{kind}(y)"
             return f"select {figure} from (select {number} as y from ({_exploded(scan, (name,), where)}))"
-
-
-def check(asked: Aggregation) -> None:
-    """Raises QueryError for an aggregation that nobody can compute."""
-    match asked:
-        case DateHistogram() if type(asked.interval) is not int or asked.interval <= 0:
-            raise QueryError(f"DateHistogram: an interval of {asked.interval!r} µs is none")
-        case DateHistogram() if kind_of(asked.field) != "whole":
-            raise QueryError(f"DateHistogram: {asked.field} is no date")
-        case TermsOf(fields) if not fields:
-            raise QueryError("TermsOf: no field given")
-        case Stat(kind, name) if kind not in STATS or kind_of(name) == "truth":
-            raise QueryError(f"Stat: no {kind!r} of {name}; known are {', '.join(STATS)} of numbers")
 
 
 def _start(scan: Scan, interval: int) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 from soc.errors import QueryError
 from soc.query import All, Cidr, Filter
 from soc.store.engine import Deadline, Engine
-from soc.store.leaves import lies_in, network
+from soc.store.leaves import kind_of, lies_in, network
 from soc.store.selection import Selection, ipv6_leaves
 from soc.store.sql import Scan
 
@@ -19,6 +20,7 @@ Row: TypeAlias = tuple[Any, ...]
 Statement: TypeAlias = Callable[[Scan], str]
 """Makes the SQL, once it is given a scan that knows which columns there are; `{source}` in it stands for the events."""
 EVERYTHING = All()
+_BOUND = re.compile(r"\$(\w+)")
 NEVER = Deadline(None)
 
 
@@ -60,10 +62,14 @@ class Asker:
 
     def _rows(self, selection: Selection, scan: Scan, sql: str, deadline: Deadline) -> list[Row]:
         source, tables = selection.source(scan, self._files)
-        return self._engine.rows(sql.replace("{source}", source), scan.values, tables, deadline)
+        whole = sql.replace("{source}", source)
+        used = set(_BOUND.findall(whole))  # a leaf on a field that occurs nowhere leaves its value unused, which DuckDB refuses
+        return self._engine.rows(whole, {name: value for name, value in scan.values.items() if name in used}, tables, deadline)
 
     def _addresses(self, selection: Selection, leaf: Cidr, deadline: Deadline) -> list[str]:
         """How the addresses of an IPv6 network are written in these events; there are too many ways for a pattern."""
+        if kind_of(leaf.field) != "text":
+            return []
         scan = Scan(selection.available())
         sql = f"select distinct x from (select unnest({scan.each(leaf.field)}) as x from {{source}}) where contains(x, ':')"
         net = network(leaf.network)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +66,17 @@ def _remove_orphans(catalog: Catalog) -> None:
 
 
 def _worth_merging(segments: Sequence[Segment], now: int, fewest: int) -> Iterator[list[Segment]]:
-    small = [s for s in segments if s.rows < TIERS[-1]]
-    for day, of_day in groupby(sorted(small, key=lambda s: (s.written // DAY, s.id)), key=lambda s: s.written // DAY):
-        members = list(of_day)
-        if day < now // DAY:
-            if len(members) > max(2, len({name for s in members for name in s.datasets})):
-                yield members
-            continue
-        for tier in range(len(TIERS)):
-            alike = [s for s in members if _tier(s) == tier]
-            if len(alike) >= fewest * max(1, len({s.datasets for s in alike})):
-                yield alike
+    """Groups of one day and size, of one dataset or of several small ones; on a day that is over, of any size below full."""
+    groups: dict[tuple[int, int, str], list[Segment]] = {}
+    for segment in segments:
+        day, tier = segment.written // DAY, _tier(segment)
+        if tier < len(TIERS):
+            over = day < now // DAY
+            key = (day, 0 if over else tier, segment.datasets[0] if len(segment.datasets) == 1 else "\0several")
+            groups.setdefault(key, []).append(segment)
+    for (day, _, _), members in groups.items():
+        if len(members) >= (2 if day < now // DAY else fewest):
+            yield members
 
 
 def _tier(segment: Segment) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import TypeAlias
 
+from soc.errors import QueryError
 from soc.model import Event
 from soc.query import (
     Aggregation,
@@ -33,6 +34,7 @@ from soc.query import (
     Wildcard,
 )
 from soc.store.leaves import (
+    STATS,
     TEXT_FIELDS,
     Bound,
     bounds,
@@ -151,6 +153,19 @@ def _text_test(leaf: Filter) -> Callable[[str], bool]:
 
 
 # ------------------------------------------------------------------ aggregations
+
+
+def check(asked: Aggregation) -> None:
+    """Raises QueryError for an aggregation that nobody can compute."""
+    match asked:
+        case DateHistogram() if type(asked.interval) is not int or asked.interval <= 0:
+            raise QueryError(f"DateHistogram: an interval of {asked.interval!r} µs is none")
+        case DateHistogram() if kind_of(asked.field) != "whole":
+            raise QueryError(f"DateHistogram: {asked.field} is no date")
+        case TermsOf(fields) if not fields:
+            raise QueryError("TermsOf: no field given")
+        case Stat(kind, name) if kind not in STATS or kind_of(name) == "truth":
+            raise QueryError(f"Stat: no {kind!r} of {name}; known are {', '.join(STATS)} of numbers")
 
 
 def aggregated(events: Sequence[Event], asked: Aggregation) -> list[Bucket] | float | None:

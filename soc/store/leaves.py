@@ -153,14 +153,14 @@ def lies_in(text: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bo
 @lru_cache(maxsize=1024)
 def pattern(text: str) -> str:
     """The regex as both evaluators compile it. Raises QueryError for one that RE2 does not take."""
-    if len(text) > LONGEST_PATTERN:
-        raise QueryError(f"the regular expression is longer than {LONGEST_PATTERN} characters")
     compiled(text)
     return f"(?i)(?:{text})"
 
 
 @lru_cache(maxsize=1024)
 def compiled(text: str) -> re2._Regexp:
+    if len(text) > LONGEST_PATTERN:
+        raise QueryError(f"the regular expression is longer than {LONGEST_PATTERN} characters")
     options = re2.Options()
     options.log_errors = False
     try:

@@ -11,7 +11,7 @@ from soc.fields import type_of
 from soc.model import Event, event_id
 from soc.model import now as clock
 from soc.query import Aggregation, All, Bucket, Filter, Found, Query
-from soc.store.evaluate import aggregated, matcher
+from soc.store.evaluate import aggregated, check, matcher
 from soc.store.fitting import fitted
 
 DAY = 86_400_000_000
@@ -78,6 +78,8 @@ class MemoryStore:
         self, where: Filter, aggregations: Mapping[str, Aggregation], since: int | None = None, until: int | None = None,
         deadline_secs: float | None = None,
     ) -> dict[str, list[Bucket] | float | None]:
+        for asked in aggregations.values():
+            check(asked)
         events = [s.event for s in self._within(where, since, until)]
         return {name: aggregated(events, asked) for name, asked in aggregations.items()}
 

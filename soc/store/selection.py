@@ -42,6 +42,7 @@ class Selection:
 
     def source(self, scan: Scan, folder: Path) -> tuple[str, dict[str, pa.Table]]:
         """The SQL of all these events with the scan's columns, and the tables to register for it."""
+        scan.column("@timestamp")  # so that something is selected, also by a filter whose fields occur nowhere
         groups: dict[frozenset[str], list[str]] = {}
         for segment in self.segments:
             groups.setdefault(segment.columns.intersection(scan.columns), []).append(str(folder / segment.file))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Protocol, TypeAlias
 
 from soc.model import Decoded, Event, LoggedBatch, Quarantined, RawBatch, Rule
@@ -33,10 +34,17 @@ class RawLine:
     time: int = 0
     """µs UTC from the header, or when it was received if the header has none."""
     pid: str = ""
+    zone: tzinfo | None = None
+    """Where the source writes times that name no zone; None is this machine's zone."""
 
 
 class Parser(Protocol):
-    """One log format; a module in `collectors/parsers` is one. What it does not set, the envelope has set already."""
+    """One log format; a module in `collectors/parsers` is one. What it does not set, the envelope has set already.
+
+    A module may offer more (docs/parsers.md): `formats`, record formats without a syslog header that it reads; `logsources`,
+    dataset -> Sigma's (category, product, service); `marks` and `parse_json(record, line)` for JSON objects that have these
+    keys; `key(line)` and `combine(bodies)` for records that are one event together.
+    """
 
     programs: tuple[str, ...]
     """Names under which the program signs its lines; the dispatcher asks no other parser about them."""

@@ -7,8 +7,8 @@ its new names, and one that fails still goes through `fitting`, event by event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,10 +17,11 @@ from soc.fields import catalogue
 from soc.model import Event
 from soc.store.fitting import DATES, IGNORED, fitted
 from soc.store.leaves import is_date
-from soc.store.names import EXTRA, LIST, column_of, type_of_column
+from soc.store.names import EXTRA, LIST, column_of, field_of, type_of_column
 
 WIDE = 96
 """Columns beyond which those that are empty in a batch are left out of it."""
+Check: TypeAlias = Callable[[str, "pa.Array[Any]", Sequence[Event]], bool]
 _REFUSED = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError)
 
 
@@ -33,7 +34,8 @@ class Columns:
         """Values that did not fit their field, so far."""
         self.extra = 0
         """Values that went to `_extra`, so far."""
-        self._names: dict[str, None] = {}
+        self._names: dict[str, tuple[str, Check | None]] = {}
+        """Field -> its column, and what must be looked at after conversion."""
         self._dynamic = 0
         self._seen: set[str] = set()
         self._struct = pa.struct([])
@@ -57,15 +59,16 @@ class Columns:
     def _widen(self, names: Iterable[str]) -> bool:
         before = len(self._names)
         for name in names:
-            if name in self._names or column_of(name) is None:
+            column = column_of(name)
+            if name in self._names or column is None:
                 continue
             dynamic = name not in catalogue()
             if dynamic and self._dynamic >= self.dynamic_limit:
                 continue
             self._dynamic += dynamic
-            self._names[name] = None
+            self._names[name] = column, _check_for(column)
         if len(self._names) > before or self._struct.num_fields > len(self._names):
-            self._struct = pa.struct([(name, type_of_column(column_of(name) or "")) for name in self._names])
+            self._struct = pa.struct([(name, type_of_column(column)) for name, (column, _) in self._names.items()])
         return len(self._names) > before
 
     def _quick(self, events: Sequence[Event]) -> pa.RecordBatch | None:
@@ -73,19 +76,19 @@ class Columns:
             cells = pa.array(events, self._struct)
         except _REFUSED:
             return None
-        arrays, names, count = [], [], 0
+        arrays, names, count, rows = [], [], 0, len(events)
         sparse = len(self._names) > WIDE  # empty columns are kept where they are few: readers like batches of one schema
-        for name, column in zip(self._names, cast(pa.StructArray, cells).flatten(), strict=True):
-            filled = len(column) - column.null_count
-            if filled:
-                if not _sound(name, column, events):
+        for (name, (column, sound)), array in zip(self._names.items(), cast(pa.StructArray, cells).flatten(), strict=True):
+            empty = array.null_count
+            if empty < rows:
+                if sound is not None and not sound(name, array, events):
                     return None
-                count += filled
+                count += rows - empty
                 self._seen.add(name)
             elif sparse:
                 continue
-            arrays.append(column)
-            names.append(cast(str, column_of(name)))
+            arrays.append(array)
+            names.append(column)
         if count != sum(map(len, events)):
             return None
         return pa.RecordBatch.from_arrays(arrays, names=names)
@@ -104,7 +107,7 @@ class Columns:
         row: dict[str, object] = {}
         extra: list[tuple[str, list[object]]] = []
         for name, value in event.items():
-            column = column_of(name) if name in self._names else None
+            column, _ = self._names.get(name, (None, None))
             if column is None:
                 extra.append((name, value if isinstance(value, list) else [value]))
             elif isinstance(value, list) and not pa.types.is_list(type_of_column(column)):
@@ -119,17 +122,31 @@ class Columns:
         return row
 
 
-def _sound(name: str, column: pa.Array[Any], events: Sequence[Event]) -> bool:
-    """Whether what Arrow took without complaint is what was meant: no text read as letters, no empty list, no NaN."""
-    if pa.types.is_list(column.type):
-        items: Any = cast("pa.ListArray[Any]", column).flatten()
-        if items.null_count or not pc.min(pc.list_value_length(column)).as_py():
-            return False
-        letters = pa.types.is_string(items.type) and pc.min(pc.binary_length(items)).as_py() <= 4  # one letter is 1 to 4 bytes
-        return not letters or all(type(event.get(name)) is not str for event in events)
-    if is_date(name):
-        ends: Any = pc.min_max(column).as_py()
-        return all(time in DATES for time in ends.values())
-    if pa.types.is_floating(column.type):
-        return bool(pc.all(pc.is_finite(column)).as_py())
-    return True
+# ------------------------------------------------------------------ what Arrow takes without complaint, and should not
+
+
+def _check_for(column: str) -> Check | None:
+    kind = type_of_column(column)
+    if pa.types.is_list(kind):
+        return _lists_are_meant
+    if is_date(field_of(column)):
+        return _dates_are_in_range
+    return _numbers_are_finite if pa.types.is_floating(kind) else None
+
+
+def _lists_are_meant(name: str, array: pa.Array[Any], events: Sequence[Event]) -> bool:
+    """No list is empty, has a hole, or is a text that Arrow read as its letters."""
+    items: Any = cast("pa.ListArray[Any]", array).flatten()
+    if items.null_count or not pc.min(pc.list_value_length(array)).as_py():
+        return False
+    letters = pa.types.is_string(items.type) and pc.min(pc.utf8_length(items)).as_py() <= 1
+    return not letters or all(type(event.get(name)) is not str for event in events)
+
+
+def _dates_are_in_range(_: str, array: pa.Array[Any], __: Sequence[Event]) -> bool:
+    ends: Any = pc.min_max(array).as_py()
+    return ends["min"] in DATES and ends["max"] in DATES
+
+
+def _numbers_are_finite(_: str, array: pa.Array[Any], __: Sequence[Event]) -> bool:
+    return bool(pc.all(pc.is_finite(array)).as_py())

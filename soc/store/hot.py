@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -20,6 +21,9 @@ _HEAD = struct.Struct("<8sQQ")
 _MAGIC = b"SOCHOT1\0"
 _ALIGN = 64
 _LARGEST = 1 << 31
+_AT_ONCE = 512
+"""Pieces of one system call; Linux takes 1,024."""
+Buffer: TypeAlias = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,9 @@ class Frame:
     batch: pa.RecordBatch
 
 
-def frames_of(seq: int, batches: Sequence[tuple[str, pa.RecordBatch]]) -> bytes:
-    """The frames of one append, to be written in one go."""
-    parts: list[bytes] = []
+def frames_of(seq: int, batches: Sequence[tuple[str, pa.RecordBatch]]) -> list[Buffer]:
+    """The frames of one append, in pieces to be written in one go."""
+    parts: list[Buffer] = []
     for dataset, batch in batches:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema) as stream:
@@ -41,8 +45,17 @@ def frames_of(seq: int, batches: Sequence[tuple[str, pa.RecordBatch]]) -> bytes:
         body = sink.getvalue()
         header = json.dumps({"seq": seq, "dataset": dataset}).encode()
         parts += (_HEAD.pack(_MAGIC, len(header), body.size), header, bytes(-(_HEAD.size + len(header)) % _ALIGN))
-        parts += (body.to_pybytes(), bytes(-body.size % _ALIGN))
-    return b"".join(parts)
+        parts += (memoryview(body), bytes(-body.size % _ALIGN))
+    return parts
+
+
+def _write(file: int, parts: Sequence[Buffer]) -> None:
+    size = sum(map(len, parts))
+    written = os.writev(file, parts)
+    if written < size:  # cut short by a signal or a full disk: the rest says which
+        left = memoryview(b"".join(parts))[written:]
+        while left:
+            left = left[os.write(file, left) :]
 
 
 class HotFile:
@@ -54,15 +67,14 @@ class HotFile:
         self.failed: str | None = None
         """Why nothing more is written (the disk is full): these events are seen only when they are flushed."""
 
-    def append(self, data: bytes) -> None:
+    def append(self, parts: Sequence[Buffer]) -> None:
         if self.failed is not None:
             return
         try:
             if self._file is None:
                 self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            left = memoryview(data)
-            while left:
-                left = left[os.write(self._file, left):]
+            for start in range(0, len(parts), _AT_ONCE):
+                _write(self._file, parts[start : start + _AT_ONCE])
         except OSError as error:
             self.failed = str(error)  # not cut back: a reader may have mapped what is there
 

@@ -202,7 +202,7 @@ QUESTIONS: list[tuple[str, Filter, Callable[[ParquetStore, Filter], object]]] = 
     ("range of a port", Range("destination.port", gte=400, lt=500), lambda s, w: s.count(w)),
     ("200 newest of a host, 8 columns", Term("host.name", "srv-0003.corp.example"), lambda s, w: s.search(Query(w, limit=200, fields=COLUMNS))),
     ("50 newest, whole", All(), lambda s, w: s.search(Query(w, limit=50))),
-    ("one by id", All(), lambda s, w: s.get([event_id(7, 11)])),
+    ("one by id", All(), lambda s, _: s.get([event_id(7, 11)])),
 ]
 
 

@@ -2,8 +2,10 @@
 
 Meaning, the same for every store (`tests/contracts` holds them to it):
 - a leaf on a field that the event lacks is false, so `Not(leaf)` is true there;
-- text compares without case (Unicode simple folding), numbers as numbers, and a list matches when any element does;
-- `Term("source.port", "22")` and `Term("source.port", 22)` mean the same: the field's type decides.
+- text compares in lower case (Unicode simple lower-casing), numbers as numbers, and a list matches when any element does;
+- `Term("source.port", "22")` and `Term("source.port", 22)` mean the same: the field's type decides. A value that the field can never
+  have ('ssh' as a port) matches nothing; a pattern or network that is none is a QueryError;
+- Prefix, Contains, Wildcard, Regex and Cidr look at texts, whole numbers and truth values, not at real numbers and dates.
 """
 
 from __future__ import annotations
@@ -126,7 +128,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class DateHistogram:
-    """Counts per interval of µs, optionally split by a field (its `size` most frequent values)."""
+    """Counts per interval of µs, from multiples of it since 1970, optionally split by a field (its `size` most frequent values).
+
+    What has another value or none is counted under None, so that the parts of an interval add up. Empty intervals are left out.
+    """
 
     interval: int
     by: str | None = None
@@ -136,7 +141,10 @@ class DateHistogram:
 
 @dataclass(frozen=True, slots=True)
 class TermsOf:
-    """The `size` most frequent values of one field or of several together, most frequent first, ties in text order."""
+    """The `size` most frequent values of one field or of several together, most frequent first, ties in text order.
+
+    An event counts once for each of its distinct values (and combinations), and not at all where a field is missing.
+    """
 
     fields: tuple[str, ...]
     size: int = 10

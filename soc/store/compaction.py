@@ -35,19 +35,25 @@ FEWEST = 8
 def compact(
     folder: Path, now: Callable[[], int] = clock, grace_secs: int = GRACE_SECS, fewest: int = FEWEST, rows: int = ROWS
 ) -> Mapping[str, int]:
-    """Merge what is worth it: {"before": segments merged, "after": segments made, "events": …, "unlinked": old files}.
+    """Merge what is worth it: {"before": merged segments, "after": new ones, "events": …, "unlinked": old files, "failed": …}.
 
-    Returns at once with zeros while another process is at it.
+    `failed` segments cannot be read (or the disk is full): they stay as they are. Returns zeros while another process is at it.
     """
-    done = {"before": 0, "after": 0, "events": 0, "unlinked": 0}
+    done = {"before": 0, "after": 0, "events": 0, "unlinked": 0, "failed": 0}
     with alone(folder, wait=False) as mine:
         if not mine:
             return done
         catalog = Catalog(folder)
         try:
             _remove_orphans(catalog)
-            for old in list(_worth_merging(catalog.snapshot().segments, now(), fewest)):
-                new = _merged(folder / "segments", old, rows)
+            whole = [s for s in catalog.snapshot().segments if _is_whole(folder / "segments" / s.file, s.bytes)]
+            done["failed"] = len(catalog.snapshot().segments) - len(whole)
+            for old in list(_worth_merging(whole, now(), fewest)):
+                try:
+                    new = _merged(folder / "segments", old, rows)
+                except (pa.ArrowException, OSError):
+                    done["failed"] += len(old)
+                    continue
                 if replace(catalog, old, new, now()):
                     done["before"] += len(old)
                     done["after"] += len(new)
@@ -63,6 +69,10 @@ def _remove_orphans(catalog: Catalog) -> None:
     for path in (catalog.folder / "segments").glob("c*"):
         if path.name not in known:
             path.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size
 
 
 def _worth_merging(segments: Sequence[Segment], now: int, fewest: int) -> Iterator[list[Segment]]:

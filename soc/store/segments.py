@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,7 +46,9 @@ class SegmentFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if not self._file.closed:
+        with suppress(OSError, pa.ArrowException):
+            if self._writer.is_open:
+                self._writer.close()
             self._file.close()
         self._part.unlink(missing_ok=True)
 

@@ -17,7 +17,6 @@ from soc.store.compaction import compact
 from soc.store.parquet import ParquetStore, ParquetWriter
 from tests.soc.store.crash_writer import EACH, batch
 
-
 ROOT = Path(__file__).parents[3]
 
 

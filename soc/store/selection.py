@@ -76,6 +76,11 @@ def _column(table: pa.Table, wanted: pa.Field[Any]) -> Any:
     return table.column(index) if index >= 0 else pa.nulls(len(table), wanted.type)
 
 
+def only(table: pa.Table, ids: Sequence[str]) -> pa.Table:
+    """The table's events of these ids."""
+    return table.filter(pc.is_in(table["event.id"], pa.array(ids, pa.string())))
+
+
 def without(table: pa.Table, ids: frozenset[str]) -> pa.Table:
     """The table without the events of these ids."""
     if not ids:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from soc.model import Event
-from soc.store.compaction import compact
+from soc.store.compact import compact
 from soc.store.parquet import ParquetStore, ParquetWriter
 from tests.contracts.store_contract import BATCH, PAIR, StoreContract
 

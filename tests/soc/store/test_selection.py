@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from soc.query import All, And, Cidr, Exists, Filter, Not, Or, Term, Terms
-from soc.store.selection import datasets_of, ipv6_leaves, may_hold, touched, without
+from soc.store.selection import datasets_of, ipv6_leaves, may_hold, only, touched, without
 from tests.soc.store.worlds import a_segment
 
 A, B = Term("event.dataset", "A"), Term("event.dataset", "b")
@@ -48,3 +48,4 @@ def test_tombstones() -> None:
     table = pa.table({"event.id": ["a", "b", "c"]})
     assert without(table, frozenset(["b", "x"]))["event.id"].to_pylist() == ["a", "c"]
     assert without(table, frozenset()) is table
+    assert only(table, ["c", "x", "a"])["event.id"].to_pylist() == ["a", "c"]

@@ -13,7 +13,7 @@ from soc.errors import Conflict
 from soc.model import event_id
 from soc.query import All, Query, Term
 from soc.store.catalog import Catalog
-from soc.store.compaction import compact
+from soc.store.compact import compact
 from soc.store.parquet import ParquetStore, ParquetWriter
 from tests.soc.store.crash_writer import EACH, batch
 

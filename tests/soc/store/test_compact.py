@@ -10,7 +10,7 @@ import pytest
 from soc.model import now as clock
 from soc.query import All, Query, Term
 from soc.store.catalog import Catalog
-from soc.store.compaction import DAY, compact
+from soc.store.compact import DAY, compact
 from soc.store.parquet import ParquetStore, ParquetWriter
 from soc.store.upkeep import alone
 from tests.soc.store.worlds import events, segments

@@ -91,6 +91,16 @@ def whole_sql(ids: Sequence[str], wanted: list[str]) -> Statement:
     return statement
 
 
+def places_sql(ids: Sequence[str]) -> Statement:
+    """The files in which these ids are. Reads one column; `whole_sql` over every file that might have them reads all."""
+
+    def statement(scan: Scan) -> str:
+        scan.placed = True
+        return f"select distinct file from {{source}} where {scan.column('event.id')} in ({', '.join(map(scan.bind, ids))})"
+
+    return statement
+
+
 def columns_for(fields: Sequence[str], scan: Scan) -> list[str]:
     """The columns in which these fields' values may be."""
     own = [column for name in fields if (column := column_of(name)) is not None]

@@ -22,7 +22,7 @@ from soc.store.catalog import Catalog, Segment, Snapshot
 from soc.store.engine import Deadline, Late
 from soc.store.hot import HotReader
 from soc.store.names import EXTRA, field_of
-from soc.store.pages import event_of, page_sql, parts, time_tests, times_of, whole_sql
+from soc.store.pages import event_of, page_sql, parts, places_sql, time_tests, times_of, whole_sql
 from soc.store.selection import Selection, datasets_of, may_hold, only, touched, without
 from soc.store.sql import Scan
 
@@ -185,12 +185,21 @@ class ParquetStore:
         events: list[Event] = []
         for start in range(0, len(wanted), MOST_IDS):
             some = wanted[start : start + MOST_IDS]
-            near = [s for s in selection.segments if any(s.first_id <= id_ <= s.last_id for id_ in some)]
+            near = self._holding(selection.segments, some, deadline)
             hot = [found for table in selection.hot if len(found := only(table, some))]  # all columns of all of them cost 0.1 s
             columns: list[str] = []
             rows, _ = self._asker.ask(Selection(near, hot), whole_sql(some, columns), deadline=deadline)
             events += [event_of(columns, row) for row in rows]
         return events
+
+    def _holding(self, segments: Sequence[Segment], ids: Sequence[str], deadline: Deadline) -> list[Segment]:
+        """The segments in which these ids are."""
+        near = [s for s in segments if any(s.first_id <= id_ <= s.last_id for id_ in ids)]
+        if len(near) < 3:
+            return near
+        rows, _ = self._asker.ask(Selection(near), places_sql(ids), deadline=deadline)
+        found = {Path(row[0]).name for row in rows}
+        return [s for s in near if s.file in found]
 
     def _figures(
         self, selection: Selection, asked: Aggregation, where: Filter, since: int | None, until: int | None, deadline: Deadline

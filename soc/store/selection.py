@@ -21,7 +21,8 @@ from soc.store.leaves import fold
 from soc.store.names import sql_type, type_of_column
 from soc.store.sql import Scan, quoted
 
-_NUMBERED = ", file_row_number = true"
+_PLACE = ", filename as file, file_row_number as row_number"
+_PLACED = ", filename = true, file_row_number = true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class Selection:
         parts = []
         for number, (present, files) in enumerate(groups.items()):
             scan.values[f"f{number}"] = files
-            place = ", file_row_number as row_number" if scan.numbered else ""
-            parts.append(f"select {_projection(scan, present)}{place} from read_parquet($f{number}{_NUMBERED if place else ''})")
+            columns, options = (_PLACE, _PLACED) if scan.placed else ("", "")
+            parts.append(f"select {_projection(scan, present)}{columns} from read_parquet($f{number}{options})")
         tables: dict[str, pa.Table] = {}
         if self.hot or not parts:
             tables["hot"] = _one_table(self.hot, scan.columns)

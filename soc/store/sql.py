@@ -46,8 +46,8 @@ class Scan:
     columns: dict[str, str] = field(default_factory=dict)
     """Column -> its alias."""
     values: dict[str, object] = field(default_factory=dict)
-    numbered: bool = False
-    """Whether the source has a column row_number, the place in its file (of one segment, that is)."""
+    placed: bool = False
+    """Whether the source has the columns file and row_number: where an event is (segments only)."""
 
     def column(self, name: str) -> str:
         return self.columns.setdefault(name, f"c{len(self.columns)}")

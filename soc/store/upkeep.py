@@ -102,7 +102,7 @@ def _hot_matches(catalog: Catalog, asker: Asker, where: Filter) -> list[str]:
 
 def _delete_in(catalog: Catalog, asker: Asker, segment: Segment, where: Filter) -> int:
     def statement(scan: Scan) -> str:
-        scan.numbered = True
+        scan.placed = True
         return f"select row_number from {{source}} where {scan.where(where)}"
 
     rows, readable = asker.ask(Selection([segment]), statement, where)

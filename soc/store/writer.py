@@ -5,7 +5,9 @@ append -> Arrow batches per dataset, seen at once through a hot file -> flush: f
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,6 +39,7 @@ class ParquetWriter:
         self._catalog = Catalog(self._folder)
         self._generation = self._catalog.start_writer(worker)
         self._columns: dict[str, Columns] = {}
+        self._datasets: set[str] = set()
         self._pending: list[Frame] = []
         self._seqs: set[int] = set()
         self._waiting = 0
@@ -62,14 +65,22 @@ class ParquetWriter:
         self._waiting += len(events)
 
     def flush(self) -> None:
-        """Make everything appended durable, all of it or, after a crash, none. Raises Conflict if another writer took over."""
+        """Make everything appended durable, all of it or, after a crash, none.
+
+        Raises OSError when the disk does not let us (all of it is still waiting), Conflict if another writer took over.
+        """
         if not self._seqs:
             return
         self._files += 1
         hot = self._next_hot()
-        while not self._flushed_to(hot):
-            pass  # somebody deleted waiting events while they were written
+        try:
+            while not self._flushed_to(hot):
+                pass  # somebody deleted waiting events while they were written
+        except sqlite3.OperationalError as error:  # a full disk, as SQLite says it
+            raise OSError(f"catalog of the store: {error}") from error
         self._marks |= self._seqs
+        self._columns = {name: columns for name, columns in self._columns.items() if name in self._datasets}
+        self._datasets = set()
         self._seqs, self._pending, self._waiting = set(), [], 0
         self._hot.remove()
         self._hot = hot
@@ -102,7 +113,8 @@ class ParquetWriter:
 
     def settle(self, below: int) -> None:
         """Cursors have passed this sequence: marks kept to recognise a replay may go."""
-        self._catalog.settle(below)
+        with suppress(sqlite3.OperationalError):  # the disk is full: the marks do no harm, a later call removes them
+            self._catalog.settle(below)
         self._marks = {seq for seq in self._marks if seq >= below}
 
     def close(self) -> None:
@@ -124,11 +136,12 @@ class ParquetWriter:
             if type(time) is not int or time not in DATES or type(event.get("event.id")) is not str:
                 event = fitted(event, event_id(seq, index), self._now())
             dataset = event.get("event.dataset")
-            if type(dataset) is not str or (dataset not in self._columns and len(self._columns) >= DATASETS):
+            if type(dataset) is not str or (dataset not in self._datasets and len(self._datasets) >= DATASETS):
                 dataset = ""
             group = groups.get(dataset)
             if group is None:
                 group = groups[dataset] = []
+                self._datasets.add(dataset)
                 self._columns.setdefault(dataset, Columns(self._limit))
             group.append(event)
         return groups

@@ -185,6 +185,18 @@ def test_many_datasets_do_not_make_many_files(tmp_path: Path) -> None:
     store.close()
 
 
+def test_datasets_that_somebody_made_up_do_not_crowd_out_later_ones(tmp_path: Path) -> None:
+    writer = ParquetWriter(tmp_path)
+    writer.append(1, [{"@timestamp": i, "event.id": event_id(1, i), "event.dataset": f"made.up{i}"} for i in range(200)])
+    writer.flush()
+    writer.append(2, [{"@timestamp": i, "event.id": event_id(2, i), "event.dataset": "sshd.auth"} for i in range(2000)])
+    writer.flush()
+    writer.close()
+    catalog = Catalog(tmp_path)
+    assert catalog.snapshot().segments[-1].datasets == ("sshd.auth",)
+    catalog.close()
+
+
 def test_closing_flushes(tmp_path: Path) -> None:
     writer = ParquetWriter(tmp_path)
     writer.append(1, batch(1))
@@ -192,4 +204,19 @@ def test_closing_flushes(tmp_path: Path) -> None:
     writer.close()
     store = ParquetStore(tmp_path, threads=1)
     assert (store.count(All()), list((tmp_path / "hot").iterdir())) == (EACH, [])
+    store.close()
+
+
+def test_a_catalog_that_cannot_be_written_is_an_os_error_and_leaves_everything_waiting(tmp_path: Path) -> None:
+    writer, store = ParquetWriter(tmp_path), ParquetStore(tmp_path, threads=1)
+    writer.append(1, batch(1))
+    writer._catalog._db.execute("pragma query_only = on")
+    with pytest.raises(OSError, match="catalog"):
+        writer.flush()
+    writer.settle(1)
+    assert (writer.waiting, store.count(All()), strays(tmp_path)) == (EACH, EACH, [])
+    writer._catalog._db.execute("pragma query_only = off")
+    writer.flush()
+    assert store.count(All()) == EACH
+    writer.close()
     store.close()

@@ -38,22 +38,38 @@ class Columns:
         """Field -> its column, and what must be looked at after conversion."""
         self._dynamic = 0
         self._seen: set[str] = set()
+        self._types: dict[str, type] = {}
         self._struct = pa.struct([])
 
-    def convert(self, events: Sequence[Event]) -> pa.RecordBatch:
-        """One record batch; its columns are at least those that occur in it."""
+    def convert(self, events: Sequence[Event]) -> list[pa.RecordBatch]:
+        """All events, in one record batch or, where some are odd, in two; columns are at least those that occur."""
         batch = self._quick(events)
         if batch is None and self._widen(name for event in events for name in event):
             batch = self._quick(events)
-        if batch is None:
-            batch = self._slow(events)
-        return batch
+        return [batch] if batch is not None else self._parted(events)
+
+    def _parted(self, events: Sequence[Event]) -> list[pa.RecordBatch]:
+        """The plain events by the quick way and the odd ones by the slow: one odd event must not make a thousand dear."""
+        plain: list[Event] = []
+        odd: list[Event] = []
+        for event in events:
+            (plain if self._is_plain(event) else odd).append(event)
+        batch = self._quick(plain) if plain and odd else None
+        return [self._slow(events)] if batch is None else [batch, self._slow(odd)]
+
+    def _is_plain(self, event: Event) -> bool:
+        types = self._types
+        for name, value in event.items():
+            kind = type(value)
+            if kind is not types.get(name) or (kind is list and not all(type(item) is str for item in value)):  # type: ignore[attr-defined]
+                return False
+        return True
 
     def forget(self) -> None:
         """Keep only the names seen since the last call: names of one odd hour must not be looked for in every later event."""
         kept = [name for name in self._names if name in self._seen]
         self._seen.clear()
-        self._names, self._dynamic = {}, 0
+        self._names, self._types, self._dynamic = {}, {}, 0
         self._widen(kept)
 
     def _widen(self, names: Iterable[str]) -> bool:
@@ -67,6 +83,7 @@ class Columns:
                 continue
             self._dynamic += dynamic
             self._names[name] = column, _check_for(column)
+            self._types[name] = _python_type(column)
         if len(self._names) > before or self._struct.num_fields > len(self._names):
             self._struct = pa.struct([(name, type_of_column(column)) for name, (column, _) in self._names.items()])
         return len(self._names) > before
@@ -123,6 +140,15 @@ class Columns:
 
 
 # ------------------------------------------------------------------ what Arrow takes without complaint, and should not
+
+
+def _python_type(column: str) -> type:
+    kind = type_of_column(column)
+    if pa.types.is_list(kind):
+        return list
+    if pa.types.is_integer(kind):
+        return int
+    return float if pa.types.is_floating(kind) else bool if pa.types.is_boolean(kind) else str
 
 
 def _check_for(column: str) -> Check | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from soc.fields import REAL, WHOLE, catalogue
+from soc.fields import REAL, TEXT, WHOLE, catalogue
 from soc.model import Event, micros
 
 IGNORED = "soc.ignored"
 """Own list field with 'name=value' of each value that did not fit."""
 LONGEST_IGNORED = 1024
+_DYNAMIC = ("keyword", False)
 INT64 = range(-(2**63), 2**63)
 DATES = range(-62_135_596_800_000_000, 253_402_300_800_000_000)
 """µs UTC of the years 1 to 9999."""
@@ -27,11 +28,15 @@ def fitted(event: Event, id_: str = "", received: int = 0) -> Event:
     """
     out: Event = {}
     ignored: list[object] = []
+    known = catalogue()
     for name, value in event.items():
+        kind, listed = known.get(name, _DYNAMIC)
+        if type(value) is str and not listed and kind in TEXT and value.isascii() and name.isprintable():
+            out[name] = value  # most values of most events
+            continue
         items = value if isinstance(value, list | tuple) else (value,)
-        kept = list(_each(name, items, ignored))
+        kept = list(_each(name, kind, items, ignored))
         if kept:
-            listed = catalogue().get(name, ("keyword", False))[1]
             out[name if name.isprintable() else _clean(name)] = kept if listed or len(kept) > 1 else kept[0]
     if ignored:
         before = out.get(IGNORED)
@@ -43,8 +48,7 @@ def fitted(event: Event, id_: str = "", received: int = 0) -> Event:
     return out
 
 
-def _each(name: str, items: list[object] | tuple[object, ...], ignored: list[object]) -> Iterator[object]:
-    kind = catalogue().get(name, ("keyword", False))[0]
+def _each(name: str, kind: str, items: list[object] | tuple[object, ...], ignored: list[object]) -> Iterator[object]:
     for item in items:
         if item is None:
             continue

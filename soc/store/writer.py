@@ -57,7 +57,8 @@ class ParquetWriter:
         """Searchable at once by other processes, durable after `flush`. A sequence stored or waiting already is left out."""
         if seq in self._marks or seq in self._seqs:
             return
-        batches = [(dataset, self._convert(dataset, group)) for dataset, group in self._grouped(seq, events).items()]
+        groups = self._grouped(seq, events)
+        batches = [(dataset, batch) for dataset, group in groups.items() for batch in self._columns[dataset].convert(group)]
         self._seqs.add(seq)
         if batches:
             self._hot.append(frames_of(seq, batches))
@@ -145,9 +146,6 @@ class ParquetWriter:
                 self._columns.setdefault(dataset, Columns(self._limit))
             group.append(event)
         return groups
-
-    def _convert(self, dataset: str, events: list[Event]) -> pa.RecordBatch:
-        return self._columns[dataset].convert(events)
 
     def _write(self, frames: Sequence[Frame], tombstones: frozenset[str]) -> list[Segment]:
         by_dataset: dict[str, list[pa.Table]] = {}

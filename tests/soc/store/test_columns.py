@@ -18,9 +18,13 @@ from soc.store.pages import event_of
 BASE: Event = {"@timestamp": 1, "event.id": "x"}
 
 
-def back(batch: pa.RecordBatch) -> list[Event]:
-    rows = [tuple(dict(v) if n == EXTRA and v else v for n, v in row.items()) for row in batch.to_pylist()]
-    return [event_of(batch.schema.names, row) for row in rows]
+def back(batches: list[pa.RecordBatch]) -> list[Event]:
+    """In the order of their ids."""
+    found = []
+    for batch in batches:
+        rows = [tuple(dict(v) if n == EXTRA and v else v for n, v in row.items()) for row in batch.to_pylist()]
+        found += [event_of(batch.schema.names, row) for row in rows]
+    return sorted(found, key=lambda event: str(event["event.id"]))
 
 
 _NAMES = st.sampled_from(["a", "A", "a.b", "_x", "tags", "source.port", "event.risk_score", "soc.sample", "event.created", "soc.ignored"])
@@ -32,7 +36,7 @@ _EVENTS = st.lists(st.dictionaries(_NAMES, _ONE | st.lists(_ONE, max_size=3), ma
 def test_what_goes_in_is_what_the_fitting_says(batches: list[list[Event]], limit: int) -> None:
     columns = Columns(limit)
     for events in batches:
-        given_ = [BASE | event for event in events]
+        given_ = [BASE | {"event.id": str(number)} | event for number, event in enumerate(events)]
         if given_:
             assert back(columns.convert(given_)) == [fitted(event) for event in given_]
         columns.forget()
@@ -65,4 +69,21 @@ def test_names_not_seen_between_two_flushes_are_forgotten() -> None:
 def test_empty_columns_are_kept_only_where_they_are_few(width: int, kept: bool) -> None:
     columns = Columns()
     columns.convert([BASE | {f"n{i}": "1" for i in range(width)}])
-    assert ("n5" in columns.convert([BASE]).schema.names) is kept
+    assert ("n5" in columns.convert([BASE])[0].schema.names) is kept
+
+
+def test_one_odd_event_leaves_the_others_to_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = Columns()
+    plain: list[Event] = [{"@timestamp": 1, "event.id": f"{i:02}", "tags": ["a", "b"], "acme.x": "1"} for i in range(50)]
+    columns.convert(plain)
+    odd: Event = {"@timestamp": 1, "event.id": "99", "acme.x": ["1", "2"], "source.port": "22"}
+    slow: list[int] = []
+    by_hand = columns._slow
+
+    def counted(events: list[Event]) -> pa.RecordBatch:
+        slow.append(len(events))
+        return by_hand(events)
+
+    monkeypatch.setattr(columns, "_slow", counted)
+    assert back(columns.convert([*plain[:20], odd, *plain[20:]])) == [*plain, odd | {"source.port": 22}]
+    assert slow == [1]

@@ -237,7 +237,10 @@ class StoreWriter(Protocol):
         """Searchable at once by other processes, durable after `flush`. A sequence that was flushed before is left out."""
 
     def flush(self) -> None:
-        """Make everything appended durable. Atomic: after a crash either all of it is there or none."""
+        """Make everything appended durable. Atomic: after a crash either all of it is there or none.
+
+        Raises OSError when the disk does not let us (everything is still waiting), Conflict when another writer took over.
+        """
 
     @property
     def waiting(self) -> int:
@@ -262,7 +265,10 @@ class EventStore(Protocol):
         until: int | None = None,
         deadline_secs: float | None = None,
     ) -> dict[str, list[Bucket] | float | None]:
-        """DateHistogram and TermsOf give buckets, Cardinality and Stat a number (None over no values)."""
+        """DateHistogram and TermsOf give buckets, Cardinality and Stat a number (None over no values).
+
+        The dict may have an attribute `partial`, true when the deadline came first or part of the store could not be read.
+        """
 
     def get(self, ids: Iterable[str]) -> dict[str, Event]:
         """Whole events by id; ids that are not there are absent."""
@@ -274,7 +280,10 @@ class EventStore(Protocol):
         """Take matching events out for good (a removed sample, a replayed line); how many."""
 
     def retain(self, keep_days: int, max_bytes: int = 0, dry_run: bool = False, now: int | None = None) -> Mapping[str, int]:
-        """Drop what is older, and the oldest beyond `max_bytes`: {"segments": …, "events": …, "bytes": …} that go or would go."""
+        """Drop what was stored longer ago, and the oldest beyond `max_bytes`: {"segments": …, "events": …, "bytes": …}.
+
+        With `dry_run` that is what would go. Age counts from storing, not from the event's own time.
+        """
 
     def close(self) -> None: ...
 

@@ -152,6 +152,15 @@ class Catalog:
             db.execute("update writers set generation = generation + 1, hot = null where worker = ?", (worker,))
             return int(db.execute("select generation from writers where worker = ?", (worker,)).fetchone()[0])
 
+    def registered(self) -> list[tuple[int, int]]:
+        """(worker, generation) of the writers whose hot files are read."""
+        return [(row[0], row[1]) for row in self._db.execute("select worker, generation from writers where hot is not null")]
+
+    def bury_writer(self, worker: int, generation: int) -> None:
+        """Its hot events are seen no more; they come again from the log."""
+        with self.transaction() as db:
+            db.execute("update writers set hot = null where worker = ? and generation = ?", (worker, generation))
+
     def settle(self, below: int) -> None:
         with self.transaction() as db:
             db.execute("delete from flushed where seq < ?", (below,))

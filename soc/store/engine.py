@@ -43,7 +43,7 @@ class Engine:
         self._duckdb = duckdb
         self._spill = _spill_folder(folder)
         self._db = duckdb.connect(config={"threads": threads, "memory_limit": f"{memory_mb}MB"})
-        # Not parquet_metadata_cache: it keeps 0.8 MB of every small segment that ever was, outside the memory limit (792 MB seen).
+        # Not parquet_metadata_cache: it kept 0.8 MB of every small segment that ever was, outside the memory limit (792 MB).
         self._db.execute("set python_enable_replacements = false")
         self._db.execute("set temp_directory = $d", {"d": str(self._spill)})
         self._db.execute("set max_temp_directory_size = '4GB'")

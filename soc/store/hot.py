@@ -7,6 +7,7 @@ map it and copy nothing. A frame that is not whole yet ends the reading; a later
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import struct
@@ -83,6 +84,31 @@ class HotFile:
             os.close(self._file)
             self._file = None
         self.path.unlink(missing_ok=True)
+
+
+class Alive:
+    """The sign that a writer lives: a lock that the system lets go of when its process dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def end(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def is_alive(path: Path) -> bool:
+    """Whether the writer whose sign this is still lives."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 @dataclass(slots=True)

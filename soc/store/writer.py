@@ -18,7 +18,7 @@ from soc.model import now as clock
 from soc.store.catalog import Catalog, Segment, add_counters, add_segments
 from soc.store.columns import Columns
 from soc.store.fitting import DATES, fitted
-from soc.store.hot import Frame, HotFile, frames_of
+from soc.store.hot import Alive, Frame, HotFile, frames_of, is_alive
 from soc.store.segments import remove, sync_folder, write_segment
 from soc.store.selection import without
 
@@ -46,6 +46,7 @@ class ParquetWriter:
         self._files = 0
         self._closed = False
         self._clean()
+        self._alive = Alive(self._sign(worker, self._generation))
         self._hot = self._next_hot()
         with self._catalog.transaction() as db:
             db.execute("update writers set hot = ? where worker = ?", (self._hot.path.name, worker))
@@ -126,6 +127,7 @@ class ParquetWriter:
         try:
             self.flush()
         finally:
+            self._alive.end()
             self._catalog.close()
 
     # ---- how
@@ -194,8 +196,19 @@ class ParquetWriter:
     def _next_hot(self) -> HotFile:
         return HotFile(self._folder / "hot" / f"w{self._worker}-{self._generation}-{self._files}.hot")
 
+    def _sign(self, worker: int, generation: int) -> Path:
+        return self._folder / "hot" / f"w{worker}-{generation}.alive"
+
     def _clean(self) -> None:
-        """Remove what earlier generations of this worker left: hot files, unfinished files, files nobody committed."""
+        """Remove what earlier generations of this worker left: hot files, unfinished files, files nobody committed.
+
+        Also the hot events of other workers that are dead: where there are fewer workers now, theirs come to us from the log.
+        """
+        for worker, generation in self._catalog.registered():
+            if not is_alive(self._sign(worker, generation)):
+                self._catalog.bury_writer(worker, generation)
+                for path in (self._folder / "hot").glob(f"w{worker}-{generation}*"):
+                    path.unlink(missing_ok=True)
         mine = f"w{self._worker}-"
         for path in (self._folder / "hot").glob(mine + "*"):
             path.unlink(missing_ok=True)

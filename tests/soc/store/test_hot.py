@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from soc.store.hot import HotFile, HotReader, frames_of
+from soc.store.hot import Alive, HotFile, HotReader, frames_of, is_alive
 
 ONE = pa.record_batch({"event.id": ["a", "b"], "n": [1, 2]})
 OTHER = pa.record_batch({"event.id": ["c"]})
@@ -58,3 +58,14 @@ def test_a_full_disk_is_remembered_and_raises_nothing(tmp_path: Path) -> None:
     assert file.failed is not None
     file.append(frames_of(2, [("x", ONE)]))
     file.remove()
+
+
+def test_a_sign_of_life(tmp_path: Path) -> None:
+    path = tmp_path / "sign"
+    assert not is_alive(path)
+    sign = Alive(path)
+    assert is_alive(path)
+    sign.end()
+    assert not is_alive(path)
+    path.touch()  # its writer was killed
+    assert not is_alive(path)

@@ -1,5 +1,6 @@
 """A writer dies at any moment, or another takes its place: nothing is lost that was durable, nothing is there twice."""
 
+import os
 import random
 import subprocess
 import sys
@@ -220,3 +221,24 @@ def test_a_catalog_that_cannot_be_written_is_an_os_error_and_leaves_everything_w
     assert store.count(All()) == EACH
     writer.close()
     store.close()
+
+
+def test_hot_events_of_a_dead_worker_are_not_seen_beside_those_read_again(tmp_path: Path) -> None:
+    """There were three workers, now there are two: the third's batches come to the others from the log."""
+    subprocess.run([sys.executable, "-c", "from tests.soc.store.test_writer import die; die()", tmp_path], cwd=ROOT, check=False)
+    store = ParquetStore(tmp_path, threads=1)
+    assert store.count(All()) == EACH  # nobody has read the log again yet
+    living = ParquetWriter(tmp_path, worker=1)
+    living.append(5, batch(5))
+    other = ParquetWriter(tmp_path, worker=0)
+    other.append(1, batch(1))
+    assert ids_in(store) == Counter(event_id(seq, i) for seq in (1, 5) for i in range(EACH))
+    for writer in (living, other):
+        writer.close()
+    store.close()
+
+
+def die() -> None:
+    """In a process of its own: append as worker 2 and end as a killed process does."""
+    ParquetWriter(Path(sys.argv[1]), worker=2).append(1, batch(1))
+    os._exit(9)

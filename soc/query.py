@@ -3,8 +3,8 @@
 Meaning, the same for every store (`tests/contracts` holds them to it):
 - a leaf on a field that the event lacks is false, so `Not(leaf)` is true there;
 - text compares in lower case (Unicode simple lower-casing), numbers as numbers, and a list matches when any element does;
-- `Term("source.port", "22")` and `Term("source.port", 22)` mean the same: the field's type decides. A value that the field can never
-  have ('ssh' as a port) matches nothing; a pattern or network that is none is a QueryError;
+- `Term("source.port", "22")` and `Term("source.port", 22)` mean the same: the field's type decides. A value that the field can
+  never have ('ssh' as a port) matches nothing; a pattern or network that is none is a QueryError;
 - Prefix, Contains, Wildcard, Regex and Cidr look at texts, whole numbers and truth values, not at real numbers and dates.
 """
 

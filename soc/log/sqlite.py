@@ -51,6 +51,14 @@ _PROGRAMS_KEPT = 2_000  # the sender chooses program names: beyond this many the
 _OPENED_BYTES = 1 << 29
 
 
+class _Codec(threading.local):
+    """Each thread's own: zstd objects must not be used by two at once."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=1).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
 class SqliteLog:
     """The default `EventLog`; one object per process, safe to use from several threads."""
 
@@ -73,8 +81,7 @@ class SqliteLog:
             for statement in _SCHEMA.split(";\n"):
                 if statement.strip():
                     run(statement)
-        self._compress = zstandard.ZstdCompressor(level=1).compress
-        self._decompress = zstandard.ZstdDecompressor().decompress
+        self._codec = _Codec()
         self._full, self._full_until = False, 0.0
         self._trimmed = 0.0
 
@@ -111,7 +118,7 @@ class SqliteLog:
             records = list(batch.records)
             separator = next(s for s in _separators() if s.join(records).split(s) == records)
             joined = separator.join(records)
-        return separator, len(joined), self._compress(joined)
+        return separator, len(joined), self._codec.compress(joined)
 
     def _insert(self, batch: RawBatch, separator: bytes, size: int, payload: bytes) -> int | None:
         run, n = self._connection.execute, len(batch.records)
@@ -199,7 +206,7 @@ class SqliteLog:
     def _open(
         self, seq: int, received: int, source: str, format_: str, peers: str, separator: bytes, payload: bytes
     ) -> LoggedBatch:
-        records = self._decompress(payload, max_output_size=_OPENED_BYTES).split(separator)
+        records = self._codec.decompress(payload, max_output_size=_OPENED_BYTES).split(separator)
         senders = tuple((str(address), int(n)) for address, n in json.loads(peers)) if peers else ()
         return LoggedBatch(seq, RawBatch(source, records, received, format_, senders))
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_forget_leaves_no_trace(tmp_path: Path) -> None:
     log.forget("sample:")
     assert [line.source for line in log.ledger()] == ["syslog"]
     assert log.append([a_batch(source="sample:ssh", key="sample:1")])[0] is not None
+
+
+def test_several_threads_may_append_at_once(tmp_path: Path) -> None:
+    """A shared zstd compressor fails or mixes their bytes; HTTP appends in threads."""
+    log = SqliteLog(tmp_path)
+    many = [a_batch(*[b"%d %d" % (thread, n) for n in range(3_000)]) for thread in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda batch: log.append([batch]), many))
+    assert sorted(list(batch.raw.records) for batch in log.read(0, 1, 0, 100)) == sorted(list(batch.records) for batch in many)
 
 
 WRITER = """

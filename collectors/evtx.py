@@ -11,12 +11,18 @@ from soc.errors import SocError
 
 
 def json_lines(path: Path) -> Iterator[bytes]:
-    """JSON of each record. A damaged record is given as {"evtx_error": …}, so that it is quarantined and counted, not lost."""
+    """JSON of each record, in bounded memory. A damaged record is {"evtx_error": …}: quarantined and counted, not lost.
+
+    Raises SocError where the file is no EVTX file, or where the extra that reads them is not installed.
+    """
     try:
         from evtx import PyEvtxParser
     except ImportError:
         raise SocError(f"{path}: EVTX files need the extra 'windows': pip install 'lingshu-soc[windows]'") from None
-    parser = iter(PyEvtxParser(str(path)).records_json())
+    try:
+        parser = iter(PyEvtxParser(str(path)).records_json())
+    except (RuntimeError, OSError) as error:
+        raise SocError(f"{path}: {str(error)[:500]}") from None
     while True:
         try:
             record = next(parser)
@@ -25,4 +31,12 @@ def json_lines(path: Path) -> Iterator[bytes]:
         except RuntimeError as error:
             yield orjson.dumps({"evtx_error": str(error)[:500]})
             continue
-        yield orjson.dumps(orjson.loads(record["data"]))
+        if record is not None:
+            yield _on_one_line(str(record["data"]))
+
+
+def _on_one_line(text: str) -> bytes:
+    try:
+        return orjson.dumps(orjson.loads(text))
+    except ValueError:
+        return text.replace("\n", " ").encode("utf-8", "replace")

@@ -1,26 +1,39 @@
-"""Reads anything that holds records: text, JSON lines, CSV with quoted line feeds, EVTX, compressed or not, standard input.
+"""Reads anything that holds records: text, JSON lines and arrays, CSV, EVTX, compressed or not; files, folders, standard input.
 
-Always in bounded memory: a record longer than a megabyte is cut, decompression is a stream, EVTX is walked record by record.
+In bounded memory: a record longer than a megabyte is cut (and counted), decompression is a stream, EVTX is walked record by
+record. Only a JSON array is held whole, up to 256 MB, because nothing less shows where its elements end.
 """
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import io
+import re
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import zstandard
 
+from collectors.bodies import split
+from collectors.evtx import json_lines
 from collectors.formats import recognise
+from collectors.grouping import LONGEST, grouping, groups, mode_of, records_of
 from soc.errors import SocError
 
-LONGEST = 1 << 20
 _LOOKED_AT = 20
+_READ = 1 << 18
+_BATCH_BYTES = 8 << 20
+_LARGEST_ARRAY = 256 << 20
+_LARGEST_WINDOW = 1 << 27
 _EVTX = b"ElfFile\x00"
+_IS_ARRAY = re.compile(rb"\s{0,64}\[\s{0,64}\{").match
 
 
 @dataclass(slots=True)
@@ -29,6 +42,8 @@ class Place:
 
     done: int = 0
     total: int = 0
+    cut: int = 0
+    """Records that were longer than a megabyte; their heads were given."""
 
 
 def files(path: Path) -> list[Path]:
@@ -43,9 +58,10 @@ def files(path: Path) -> list[Path]:
 def records(
     path: str, format: str | None = None, *, size: int = 500, place: Place | None = None
 ) -> Iterator[tuple[str, list[bytes]]]:
-    """(format, at most `size` records) of a file, of every file in a folder, or of standard input ('-')."""
+    """(format, about `size` records) of a file, of every file in a folder, or of standard input ('-')."""
     if path == "-":
-        yield from _batches(_lines(sys.stdin.buffer), format, size)
+        with _opened(sys.stdin.buffer) as stream:
+            yield from _batches(stream, format, size, place or Place())
         return
     for one in files(Path(path)):
         yield from file_records(one, format, size=size, place=place)
@@ -54,96 +70,115 @@ def records(
 def file_records(
     path: Path, format: str | None = None, *, size: int = 500, place: Place | None = None
 ) -> Iterator[tuple[str, list[bytes]]]:
-    """(format, at most `size` records) of one file."""
+    """(format, about `size` records) of one file. Raises SocError for what cannot be read, after what could."""
     place = place or Place()
-    place.total += path.stat().st_size
     before = place.done
     try:
-        with path.open("rb") as file, _opened(file) as stream:
-            if stream is None:
-                from collectors.evtx import json_lines
-
-                chunks: Iterator[tuple[str, list[bytes]]] = _batches(json_lines(path), "json", size)
+        length = path.stat().st_size
+        place.total += length
+        with path.open("rb") as file:
+            if file.peek(8).startswith(_EVTX):
+                batches: Iterator[tuple[str, list[bytes]]] = _batched(([one] for one in json_lines(path)), "json", size)
             else:
-                chunks = _batches(_lines(stream), format, size)
-            for taken, batch in chunks:
+                batches = _text_batches(file, format, size, place)
+            for batch in batches:
                 place.done = before + file.tell()
-                yield taken, batch
-    except (OSError, EOFError, zstandard.ZstdError) as error:
+                yield batch
+    except (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError) as error:
         raise SocError(f"{path}: {error}") from None
-    place.done = before + path.stat().st_size
+    place.done = before + length
+
+
+def _text_batches(file: io.BufferedReader, format: str | None, size: int, place: Place) -> Iterator[tuple[str, list[bytes]]]:
+    with _opened(file) as stream:
+        yield from _batches(stream, format, size, place)
 
 
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[BinaryIO | None]:
-    """The bytes of the records; None for an EVTX file, which only its own reader understands."""
-    head = file.read(8)
-    file.seek(0)
+def _opened(file: BinaryIO) -> Iterator[IO[bytes]]:
+    """The bytes of the records, without their compression."""
+    head = file.peek(8) if isinstance(file, io.BufferedReader) else b""
     if head.startswith(b"\x1f\x8b"):
         with gzip.open(file) as stream:
             yield stream  # type: ignore[misc]
     elif head.startswith(b"\x28\xb5\x2f\xfd"):
-        with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
+        opener = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+        with opener.stream_reader(file, read_across_frames=True, closefd=False) as stream:
             yield stream
     else:
-        yield None if head == _EVTX else file
+        yield file
 
 
-def _lines(stream: BinaryIO, read: int = 1 << 18) -> Iterator[bytes]:
-    """Lines without their end, empty ones left out, over-long ones cut."""
-    tail = b""
-    while data := stream.read(read):
-        lines = (tail + data).split(b"\n")
-        tail = lines.pop()
+def _batches(stream: IO[bytes], format: str | None, size: int, place: Place) -> Iterator[tuple[str, list[bytes]]]:
+    chunks = _chunks(stream)
+    head = next(chunks, b"")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        chunks = _from_utf16(chain([head], chunks))
+        head = next(chunks, b"")
+    if _IS_ARRAY(head) and format in (None, "json"):
+        yield from _batched(([one] for one in split(_whole(chain([head], chunks)))), "json", size)
+        return
+    lines = _lines(chain([head.removeprefix(codecs.BOM_UTF8)], chunks), place)
+    first = list(islice(lines, _LOOKED_AT))
+    while not any(first) and (more := list(islice(lines, _LOOKED_AT))):
+        first = more
+    if not any(first):
+        return
+    taken = format or recognise([line for line in first if line])
+    how = grouping(mode_of(taken))
+    yield from _batched((records_of(group, how) for group in groups(chain(first, lines), how)), taken, size)
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while data := stream.read(_READ):
+        yield data
+
+
+def _whole(chunks: Iterable[bytes]) -> bytes:
+    whole = bytearray()
+    for chunk in chunks:
+        whole += chunk
+        if len(whole) > _LARGEST_ARRAY:
+            raise ValueError("a JSON array of more than 256 MB: write one object per line instead")
+    return bytes(whole)
+
+
+def _from_utf16(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode("utf-8", "replace")
+
+
+def _lines(chunks: Iterable[bytes], place: Place) -> Iterator[bytes]:
+    """Lines without their end; of over-long ones the head, once."""
+    tail = bytearray()
+    for chunk in chunks:
+        if b"\n" not in chunk:
+            tail += chunk[: LONGEST + 1 - len(tail)]
+            continue
+        first, *lines = chunk.split(b"\n")
+        lines.insert(0, bytes(tail) + first)
+        tail = bytearray(lines.pop())
         for line in lines:
-            if line := line.rstrip(b"\r"):
-                yield line[:LONGEST]
-        tail = tail[: LONGEST + 1]
-    if tail := tail.rstrip(b"\r"):
-        yield tail[:LONGEST]
+            yield _cut(line, place)
+    if tail:
+        yield _cut(bytes(tail), place)
 
 
-def _batches(lines: Iterable[bytes], format: str | None, size: int) -> Iterator[tuple[str, list[bytes]]]:
-    source = iter(lines)
-    first = [line for _, line in zip(range(_LOOKED_AT), source, strict=False)]
-    if not first:
-        return
-    taken = format or recognise(first)
+def _cut(line: bytes, place: Place) -> bytes:
+    if len(line) > LONGEST:
+        place.cut += 1
+    return line[:LONGEST].rstrip(b"\r")
+
+
+def _batched(parts: Iterable[list[bytes]], format: str, size: int) -> Iterator[tuple[str, list[bytes]]]:
     batch: list[bytes] = []
-    for record in grouped(_chain(first, source), taken):
-        batch.append(record)
-        # auditd's records of one serial stay together, so that they become one event
-        if len(batch) >= size and taken != "audit":
-            yield taken, batch
-            batch = []
-        elif len(batch) >= size and _serial(batch[-1]) != _serial(batch[-2] if size > 1 else b""):
-            yield taken, batch[:-1]
-            batch = batch[-1:]
+    length = 0
+    for part in parts:
+        batch += part
+        length += sum(map(len, part))
+        if len(batch) >= size or length >= _BATCH_BYTES:
+            yield format, batch
+            batch, length = [], 0
     if batch:
-        yield taken, batch
-
-
-def _chain(first: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from first
-    yield from rest
-
-
-def grouped(lines: Iterable[bytes], format: str) -> Iterator[bytes]:
-    """Lines joined to records where a format's records span several: CSV quotes that are still open, continued stack traces."""
-    if format != "csvlog":
-        yield from lines
-        return
-    held = b""
-    for line in lines:
-        held = held + b"\n" + line if held else line
-        if held.count(b'"') % 2 == 0 or len(held) > LONGEST:
-            yield held[:LONGEST]
-            held = b""
-    if held:
-        yield held
-
-
-def _serial(record: bytes) -> bytes:
-    """The 'audit(time:serial)' of an audit record, b'' for others."""
-    start = record.find(b"audit(")
-    return record[start : record.find(b")", start)] if start >= 0 else b""
+        yield format, batch

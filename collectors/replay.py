@@ -16,7 +16,7 @@ from soc.errors import LogFull
 from soc.model import RawBatch, now
 
 _RECORDS = 2_000
-_BYTES = 8 << 20
+_WAIT_SECS = 0.2
 
 
 def replay(
@@ -27,8 +27,8 @@ def replay(
     again: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, int]:
-    """Append everything; {"files", "records", "taken", "duplicate"}. Waits while the log is under pressure."""
-    counts = {"files": 0, "records": 0, "taken": 0, "duplicate": 0}
+    """Append everything; {"files", "records", "taken", "duplicate", "cut"}. Waits while the log is under pressure."""
+    counts = {"files": 0, "records": 0, "taken": 0, "duplicate": 0, "cut": 0}
     place = Place()
     everything = files(path)
     total = sum(one.stat().st_size for one in everything)
@@ -37,10 +37,14 @@ def replay(
         name = source or f"replay:{one.name}"
         for number, (taken, records) in enumerate(file_records(one, format, size=_RECORDS, place=place)):
             key = None if again else _key(name, number, records)
-            done = _append(appender, RawBatch(name, records, now(), taken, key=key))
+            is_new = _append(appender, RawBatch(name, records, now(), taken, key=key))
             counts["records"] += len(records)
-            counts["taken" if done else "duplicate"] += len(records)
+            counts["taken" if is_new else "duplicate"] += len(records)
             progress(place.done, total)
+        if place.cut > counts["cut"]:
+            appender.lost(name, place.cut - counts["cut"], "records cut at 1 MB; their heads were kept")
+            counts["cut"] = place.cut
+    progress(total, total)
     return counts
 
 
@@ -53,10 +57,11 @@ def _key(source: str, number: int, records: list[bytes]) -> str:
 
 
 def _append(appender: Appender, batch: RawBatch) -> bool:
+    """Whether it was new."""
     while True:
-        while appender.pressure():
-            sleep(0.2)
-        try:
-            return appender.append([batch])[0] is not None
-        except LogFull:
-            sleep(0.5)
+        if not appender.pressure():
+            try:
+                return appender.append([batch])[0] is not None
+            except LogFull:
+                pass
+        sleep(_WAIT_SECS)

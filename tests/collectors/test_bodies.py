@@ -1,4 +1,3 @@
-import gzip
 import io
 import tracemalloc
 import zlib
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.bodies import TooLarge, opened, split
+from tests.collectors.worlds import zipped
 
 TEXT = b'{"a":1}\n{"a":2}\n'
 
@@ -18,9 +18,9 @@ TEXT = b'{"a":1}\n{"a":2}\n'
     ("body", "encoding"),
     [
         (TEXT, "identity"),
-        (gzip.compress(TEXT), "gzip"),
-        (gzip.compress(TEXT[:8]) + gzip.compress(TEXT[8:]), "gzip"),  # two members, as parallel compressors write
-        (gzip.compress(TEXT) + b"\x00" * 100, "gzip"),  # padded to a block
+        (zipped(TEXT), "gzip"),
+        (zipped(TEXT[:8]) + zipped(TEXT[8:]), "gzip"),  # two members, as parallel compressors write
+        (zipped(TEXT) + b"\x00" * 100, "gzip"),  # padded to a block
         (zstandard.compress(TEXT), "zstd"),
         (zstandard.compress(TEXT[:8]) + zstandard.compress(TEXT[8:]), "zstd"),
     ],
@@ -34,7 +34,7 @@ def test_a_body_is_opened(body: bytes, encoding: str) -> None:
     [
         (TEXT, "gzip"),  # not compressed at all
         (TEXT, "zstd"),
-        (gzip.compress(TEXT)[:-9], "gzip"),  # cut off
+        (zipped(TEXT)[:-9], "gzip"),  # cut off
         (zlib.compress(TEXT), "gzip"),  # another wrapping
     ],
 )
@@ -45,7 +45,7 @@ def test_a_damaged_body_is_an_error(body: bytes, encoding: str) -> None:
 
 def bomb(encoding: str, size: int) -> bytes:
     if encoding == "gzip":
-        return gzip.compress(bytes(size))
+        return zipped(bytes(size))
     out = io.BytesIO()
     with zstandard.ZstdCompressor(level=3).stream_writer(out, closefd=False) as writer:
         for _ in range(size >> 20):
@@ -66,9 +66,9 @@ def test_a_bomb_is_stopped_at_the_limit(encoding: str) -> None:
 
 
 def test_what_just_fits_is_no_bomb() -> None:
-    assert len(opened(gzip.compress(bytes(1_000)), "gzip", 1_000)) == 1_000
+    assert len(opened(zipped(bytes(1_000)), "gzip", 1_000)) == 1_000
     with pytest.raises(TooLarge):
-        opened(gzip.compress(bytes(1_001)), "gzip", 1_000)
+        opened(zipped(bytes(1_001)), "gzip", 1_000)
 
 
 @pytest.mark.parametrize(

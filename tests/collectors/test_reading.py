@@ -1,4 +1,3 @@
-import gzip
 import io
 import sys
 import tracemalloc
@@ -9,6 +8,7 @@ import zstandard
 
 from collectors.reading import Place, files, records
 from soc.errors import SocError
+from tests.collectors.worlds import zipped
 
 SYSLOG = b"<13>Nov 24 03:00:00 h sshd[1]: one\n<13>Nov 24 03:00:01 h sshd[1]: two\n"
 TWO = [b"<13>Nov 24 03:00:00 h sshd[1]: one", b"<13>Nov 24 03:00:01 h sshd[1]: two"]
@@ -32,8 +32,8 @@ def written(folder: Path, content: bytes, name: str = "x.log") -> Path:
         (SYSLOG, "syslog", TWO),
         (SYSLOG[:-1], "syslog", TWO),  # the last line is not terminated
         (SYSLOG.replace(b"\n", b"\r\n\r\n"), "syslog", TWO),
-        (gzip.compress(SYSLOG), "syslog", TWO),
-        (gzip.compress(SYSLOG[:40]) + gzip.compress(SYSLOG[40:]), "syslog", TWO),
+        (zipped(SYSLOG), "syslog", TWO),
+        (zipped(SYSLOG[:40]) + zipped(SYSLOG[40:]), "syslog", TWO),
         (zstandard.compress(SYSLOG), "syslog", TWO),
         (zstandard.compress(SYSLOG[:40]) + zstandard.compress(SYSLOG[40:]), "syslog", TWO),
         (SYSLOG.decode().encode("utf-16"), "syslog", TWO),  # as Windows tools export
@@ -75,7 +75,7 @@ def test_a_folder_is_walked_in_order_without_hidden_files(tmp_path: Path) -> Non
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    for sent in (SYSLOG, gzip.compress(SYSLOG)):
+    for sent in (SYSLOG, zipped(SYSLOG)):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(sent))))
         assert read(Path("-")) == ("syslog", TWO)
 
@@ -83,7 +83,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (gzip.compress(SYSLOG * 100)[:-20], "x.log"),
+        (zipped(SYSLOG * 100)[:-20], "x.log"),
         (b"\x28\xb5\x2f\xfd broken", "x.log"),
         (b"[{" + b"x" * 100, "not a JSON array"),
         (b"ElfFile\x00 broken", "x.log"),
@@ -100,13 +100,13 @@ def test_a_file_that_is_not_there() -> None:
 
 
 def test_progress_counts_bytes_of_the_file_itself(tmp_path: Path) -> None:
-    path, place = written(tmp_path, gzip.compress(SYSLOG * 1_000)), Place()
+    path, place = written(tmp_path, zipped(SYSLOG * 1_000)), Place()
     done = [place.done for _ in records(str(path), size=100, place=place)]
     assert place.done == place.total == path.stat().st_size
     assert done == sorted(done)
 
 
-@pytest.mark.parametrize("compress", [lambda data: data, gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("compress", [lambda data: data, zipped, zstandard.compress])
 def test_a_line_of_64_mb_is_cut_in_bounded_memory(tmp_path: Path, compress: object) -> None:
     path, place = written(tmp_path, compress(b"x" * (64 << 20) + b"\nnext\n")), Place()  # type: ignore[operator]
     tracemalloc.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -65,3 +66,8 @@ async def until(condition: Callable[[], bool], secs: float = 10, state: Callable
 def place(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def zipped(data: bytes) -> bytes:
+    """Gzip without the time of day, so that a test's name is the same in every process."""
+    return gzip.compress(data, mtime=0)

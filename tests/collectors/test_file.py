@@ -308,8 +308,12 @@ while True:
 
 def test_kill_9_loses_and_doubles_nothing(tmp_path: Path) -> None:
     """Lines are written and the file is rotated while the follower is killed again and again."""
-    logs, number = tmp_path / "logs", 0
+    logs, number = tmp_path / "logs", 1
     logs.mkdir()
+    (logs / "a.log").write_bytes(b"line 00000000 is seen before the file is renamed for the first time\n")
+    first = File(Config((str(logs / "*.log"),)), SqliteLog(tmp_path / "log"))
+    first.poll()
+    first.close()
     for round_ in range(6):
         command = [sys.executable, "-c", FOLLOWER, str(tmp_path / "log"), str(logs / "*.log")]
         follower = subprocess.Popen(command, stdout=subprocess.PIPE)

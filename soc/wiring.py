@@ -246,7 +246,7 @@ def sticky(config: Config, addresses: Mapping[str, str]) -> dict[str, str]:
     for name in sections():
         own = config.section(name)
         short = name.removeprefix("collectors.")
-        bound = [f"{key.partition('.')[2]}://{address}" for key, address in addresses.items() if key.startswith(short + ".")]
+        bound = [f"{key.split('.')[1]}://{address}" for key, address in addresses.items() if key.startswith(short + ".")]
         if bound and isinstance(getattr(own, "listen", None), tuple):
             fixed[f"SOC_{name.replace('.', '__')}__LISTEN".upper()] = ",".join(bound)
         elif short in addresses and isinstance(getattr(own, "listen", None), str):

@@ -202,7 +202,7 @@ def _http(events: Sequence[bytes], encoding: str) -> float:
     with _receiver(COLLECTOR) as receiver:
         connection = http.client.HTTPConnection(*receiver.place("http"))
         begun, sent = receiver.cpu(), 0
-        for body in bodies * 3:
+        for body in bodies * 10:
             connection.request("POST", "/ingest/bench", body, headers)
             answer = connection.getresponse()
             sent += json.loads(answer.read())["accepted"]

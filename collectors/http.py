@@ -54,11 +54,11 @@ class Config:
     """PEM file with our certificate and its chain; then we speak https."""
     tls_key: str = ""
     """PEM file with its key, readable by us alone."""
-    max_body_mb: int = 64
+    max_body_mb: int = 32
     """A larger body is refused with 413."""
-    max_opened_mb: int = 128
+    max_opened_mb: int = 64
     """A body that grows beyond this when it is decompressed is refused with 413."""
-    max_held_mb: int = 256
+    max_held_mb: int = 128
     """Bodies of all requests together; beyond it senders are told to come back later (429)."""
     body_secs: int = 120
     """A request must have arrived within this time."""
@@ -85,6 +85,7 @@ class Http:
         self._config, self._appender = config, appender
         self._tokens = {source: _digest(_token(source, text)) for source, text in config.tokens.items()}
         self._held = 0
+        self._one_at_a_time = asyncio.Lock()  # an opened body and its records are large: never several at once
         self._server: _Server | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -204,7 +205,8 @@ class Http:
         work = (source, peer, body, encoding, is_ndjson, key)
         if len(body) <= _IN_LOOP_BYTES and encoding == "identity":
             return self._append(*work)
-        return await asyncio.to_thread(self._append, *work)
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._append, *work)
 
     async def _read(self, request: _Request, length: bytes) -> bytes:
         most, all_together = self._config.max_body_mb << 20, self._config.max_held_mb << 20

@@ -62,6 +62,7 @@ class Loaded:
     parse_json: Callable[[dict[str, Any], RawLine], Fields | None] | None = None
     key: Callable[[RawLine], str | None] | None = None
     combine: Callable[[list[str]], Fields | None] | None = None
+    prefix: str = ""
 
 
 def _loaded(name: str, module: ModuleType) -> Loaded:
@@ -78,6 +79,7 @@ def _loaded(name: str, module: ModuleType) -> Loaded:
         getattr(module, "parse_json", None),
         getattr(module, "key", None),
         getattr(module, "combine", None),
+        getattr(module, "prefix", ""),
     )
 
 
@@ -151,7 +153,8 @@ class _Dispatch:
         self.programs: dict[str, tuple[Loaded, ...]] = {}
         self.formats: dict[str, tuple[Loaded, ...]] = {}
         self.json: list[tuple[tuple[str, ...], Loaded]] = []
-        self.pam: tuple[Loaded, ...] = ()
+        self.prefixes: dict[str, tuple[Loaded, ...]] = {}
+        """First four letters of a body -> who reads it whatever the program (PAM speaks through every one)."""
         last: list[tuple[tuple[str, ...], Loaded]] = []
         for one in parsers:
             for program in one.programs:
@@ -160,8 +163,8 @@ class _Dispatch:
                 self.formats[name] = (*self.formats.get(name, ()), one)
             for mark in one.marks:
                 (self.json if mark else last).append((mark, one))
-            if one.name == "pam":
-                self.pam = (one,)
+            if one.prefix:
+                self.prefixes[one.prefix[:4]] = (one,)
         self.json += last
         self._cache: dict[str, tuple[Loaded, ...]] = dict(self.programs)
 
@@ -274,7 +277,7 @@ class _Run:
 
     def _program(self, index: int, opened: envelope.Opened, text: str) -> None:
         body = opened[4]
-        parsers = self._dispatch.pam if body[:4] == "pam_" else self._dispatch.of(opened[2])
+        parsers = self._dispatch.prefixes.get(body[:4]) or self._dispatch.of(opened[2])
         line = self._lined(opened)
         for one in parsers:
             if one.key and (key := self._asked(one.key, one, line)):

@@ -15,13 +15,13 @@ dataset = "sudo"
 logsources = {"sudo": (None, "linux", "sudo")}
 fields = (
     "event.category", "event.type", "event.action", "event.outcome", "event.reason", "user.name", "user.effective.name",
-    "user.effective.group.name", "process.tty", "process.working_directory", "process.command_line", "process.executable",
+    "user.effective.group.name", "process.tty.name", "process.working_directory", "process.command_line", "process.executable",
 )  # fmt: skip
 
 _WHO = re.compile(r" {0,64}([^\s:]{1,256}) : ").match
 _FIELD = re.compile(r"(HOST|TTY|CHROOT|PWD|USER|GROUP|TSID|ENV|COMMAND)=").match
 _NAMES = {
-    "TTY": "process.tty",
+    "TTY": "process.tty.name",
     "PWD": "process.working_directory",
     "USER": "user.effective.name",
     "GROUP": "user.effective.group.name",
@@ -37,7 +37,7 @@ def parse(line: RawLine) -> Fields | None:
     if found := _USUAL(line.body):
         user, tty, directory, effective, command = found.groups()
         return _ran(user, command, "success") | {
-            "process.tty": tty,
+            "process.tty.name": tty,
             "process.working_directory": directory,
             "user.effective.name": effective,
         }

@@ -419,7 +419,7 @@ class _Run:
         if value.__class__ is not dict:
             self._quarantine(index, "JSON, but no object")
             return
-        self._line.time = self._received
+        self._line.time, self._line.program = self._received, self._raw.source
         if (found := self._json_fields(value, self._line)) is None:
             self._quarantine(index, "no parser takes this JSON object")
             return

@@ -88,7 +88,9 @@ class Guard:
         else:
             held = looking.set(Looking(person, request.language))
             try:
-                await self._inner(scope, _replayed(body, receive), send)
+                # every address of a page is the same document; Dash's own way to that waits for its first request
+                inside = {**scope, "path": "/", "raw_path": b"/"} if request.is_page() else scope
+                await self._inner(inside, _replayed(body, receive), send)
             finally:
                 looking.reset(held)
 

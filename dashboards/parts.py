@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import dash_ag_grid as dag
 from dash import dcc, html
 
 from dashboards import figures, theme
 from dashboards.context import Context
 from dashboards.state import SPANS
+from soc.cases import AlertRow
 from soc.model import Level
 
 Piece = Any
@@ -36,6 +38,11 @@ def _flat(*pieces: Piece) -> list[Piece]:
 def severity(ctx: Context, level: Level | str, text: str | None = None) -> html.Span:
     """Colour, shape and word."""
     return html.Span(text if text is not None else ctx.t(level), className=f"s-sev s-{level}")
+
+
+def status_word(ctx: Context, row: AlertRow) -> str:
+    """An alert's verdict, or else where it is."""
+    return ctx.t(row.verdict or ("status_incident" if row.status == "incident" else row.status))
 
 
 def chip(text: Piece, tone: str = "", symbol: str = "") -> html.Span:
@@ -135,8 +142,6 @@ GRID_WORDS = ("noRowsToShow", "loadingOoo", "copy", "pinColumn", "autosizeThisCo
 
 def grid(ctx: Context, id_: str, columns: Sequence[dict[str, Any]], row_height: int = 42, label: str = "") -> html.Div:
     """An endless grid that asks the server for pages of rows. `keys.js` moves in it and names the row in `<id>-chosen`."""
-    import dash_ag_grid as dag
-
     options = {
         "theme": {"function": theme.grid(row_height)},
         "localeText": {word: ctx.t(f"grid_{word}") for word in GRID_WORDS},

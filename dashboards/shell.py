@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import dash_mantine_components as dmc
 from dash import ALL, Input, Output, State, dcc, html, no_update
 from dash import ctx as dash_context
 
@@ -12,9 +16,12 @@ from dashboards.callbacks import Callbacks
 from dashboards.context import SIGNED_IN, Context
 from dashboards.parts import Piece, empty, extra, icon
 from dashboards.state import parse_state
+from dashboards.theme import MANTINE
 from soc.cases import AlertFilter
+from soc.model import now
 from soc.registry import Registry
 
+_LOG = logging.getLogger("soc.web")
 GROUPS = ("posture", "operations", "detection_data")
 """Groups of the navigation, in order; a page names one of them as its `group`."""
 _KEYS = (("g o", "overview"), ("g a", "alerts"), ("g i", "incidents"), ("g h", "hunt"), ("g s", "sources"))
@@ -23,10 +30,6 @@ _MORE_KEYS = (("j  k", "key_rows"), ("/", "key_query"), ("t f b u", "key_verdict
 
 def layout() -> Piece:
     """What the browser loads first; the frame follows once the server knows who is looking."""
-    import dash_mantine_components as dmc
-
-    from dashboards.theme import MANTINE
-
     frame = [
         dcc.Location(id="url", refresh="callback-nav"),
         dcc.Store(id="s-notice"),
@@ -51,8 +54,6 @@ def register(on: Callbacks, pages: Registry) -> None:
 
     @on.on(SIGNED_IN, Output("s-root", "children"), Input("url", "pathname"), State("url", "search"))
     def route(ctx: Context, path: str | None, search: str | None) -> Piece:
-        from dataclasses import replace
-
         found = page_of(pages, path or "/")
         if found is None:
             return frame(ctx, pages, "", _missing(ctx))
@@ -60,7 +61,7 @@ def register(on: Callbacks, pages: Registry) -> None:
         ctx = replace(ctx, state=parse_state(search), rest=rest)
         if not ctx.may(page.permission):
             return frame(ctx, pages, page.path, _forbidden(ctx, page.permission))
-        return frame(ctx, pages, page.path, page.layout(ctx))
+        return frame(ctx, pages, page.path, _laid_out(ctx, page))
 
     @on.on(
         SIGNED_IN,
@@ -96,8 +97,6 @@ def register(on: Callbacks, pages: Registry) -> None:
 
 def notice(text: str, bad: bool = False) -> dict[str, object]:
     """What to put into `s-notice` for a toast."""
-    from soc.model import now
-
     return {"text": text, "bad": bad, "at": now()}
 
 
@@ -198,6 +197,20 @@ def _help(ctx: Context) -> html.Div:
         [html.H2(ctx.t("key_help")), html.Dl(inner, className="s-kv")], role="dialog", **extra({"aria-label": ctx.t("key_help")})
     )
     return html.Div(body, id="s-help", className="s-help", hidden=True)
+
+
+def _laid_out(ctx: Context, page: ModuleType) -> Piece:
+    """A page that breaks says so within the frame; the others stay within reach."""
+    try:
+        return page.layout(ctx)
+    except Exception:
+        number = secrets.token_hex(4)
+        _LOG.exception("page %s failed, number %s", page.path, number)
+        text = ctx.t("failed_with_number", number=number)
+        return html.Div(
+            html.Section([html.H1(ctx.t(page.title)), empty(ctx, "page_failed", text, "alert-triangle")], className="s-card"),
+            className="s-page",
+        )
 
 
 def _missing(ctx: Context) -> html.Div:

@@ -1,14 +1,14 @@
 """Every error that somebody catches, drawn as a tree.
 
-    SocError                    anything this product says no with; its text is meant for people
-    ├── ConfigError             a setting is wrong: names file, section and key
-    ├── LogFull                 the event log may not grow: stop reading, try again later
-    ├── QueryError              a query text or tree is wrong: names the character or the field
-    ├── RuleError               a detection rule cannot be used: names file and place
-    ├── NotAllowed              the person may not do this: names the permission
-    ├── Conflict                somebody changed it meanwhile, or the state does not permit it
-    ├── NotFound                no such object
-    └── ChainBroken             the audit chain does not verify: names the first bad record
+SocError                    anything this product says no with; its text is meant for people
+├── ConfigError             a setting is wrong: names file, section and key
+├── LogFull                 the event log may not grow: stop reading, try again later
+├── QueryError              a query text or tree is wrong: names the character or the field
+├── RuleError               a detection rule cannot be used: names file and place
+├── NotAllowed              the person may not do this: names the permission
+├── Conflict                somebody changed it meanwhile, or the state does not permit it
+├── NotFound                no such object
+└── ChainBroken             the audit chain does not verify: names the first bad record
 """
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from dash import Input, Output, State, dcc, html, no_update
+from dash import ctx as call
+from plotly.io.json import to_json_plotly
 
 from dashboards import figures, formats
 from dashboards.callbacks import Callbacks
@@ -28,6 +32,7 @@ from dashboards.parts import (
 )
 from dashboards.shell import notice
 from dashboards.state import parse_state
+from soc import audit
 from soc.cases import AlertFilter, IncidentRow
 from soc.contracts import LedgerLine
 from soc.model import LEVELS
@@ -481,8 +486,6 @@ def register(on: Callbacks) -> None:
         prevent_initial_call=True,
     )
     def draw(ctx: Context, ticks: int | None, search: str | None, where: str | None) -> Any:
-        from dash import ctx as call
-
         if where != path or (call.triggered_id == "overview-tick" and (ticks or 0) % 5):
             return no_update, no_update, no_update, no_update
         ctx = _seen(ctx, search)
@@ -527,15 +530,11 @@ def register(on: Callbacks) -> None:
 
 
 def _seen(ctx: Context, search: str | None) -> Context:
-    from dataclasses import replace
-
     return replace(ctx, state=parse_state(search))
 
 
 def _audited(ctx: Context, name: str, deed: Any) -> Any:
     """The sample is put in and taken out in transactions of its own; the record of who did it follows in one more."""
-    from soc import audit
-
     outcome = "failure"
     try:
         result = deed()
@@ -547,8 +546,4 @@ def _audited(ctx: Context, name: str, deed: Any) -> Any:
 
 
 def _mark(part: Any) -> str:
-    import hashlib
-
-    from plotly.io.json import to_json_plotly
-
     return hashlib.blake2b(to_json_plotly(part).encode(), digest_size=8).hexdigest()

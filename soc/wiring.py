@@ -115,7 +115,8 @@ def detector(config: Config, rules: tuple[Path, ...] | None = None) -> Detector:
     for path in rules:
         if not path.exists():
             raise ConfigError(f"[detections] rules: {path} does not exist")
-    return load(rules, config.home.cache, BatchDecoder().provided())
+    parsers = BatchDecoder()
+    return load(rules, config.home.cache, parsers.provided(), parsers.logsources)
 
 
 def correlations(engine: Detector, cases_: Cases) -> Correlations:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from soc.fields import catalogue
+
 LogSource: TypeAlias = tuple[str | None, str | None, str | None]
 """Sigma's (category, product, service)."""
 
@@ -22,14 +24,20 @@ _BOUND = 20_000
 
 
 class Names(dict[str, str]):
-    """Foreign name -> ours; a name that is not in the table gets the prefix. Bounded: who sends events chooses the names."""
+    """Foreign name -> ours; a name that is not in the table gets the prefix, unless it is one of ours already.
+
+    Bounded: who sends events chooses the names.
+    """
 
     def __init__(self, table: Mapping[str, str], prefix: str) -> None:
         super().__init__(table)
         self.prefix = prefix
+        if "Message" not in table:
+            self.setdefault("message", "message")
 
     def __missing__(self, name: str) -> str:
-        ours = self.prefix + name[:256]
+        is_ours = "." in name and (name.startswith(self.prefix) or name in catalogue())
+        ours = name[:256] if is_ours else self.prefix + name[:256]
         if len(self) < _BOUND:
             self[name] = ours
         return ours

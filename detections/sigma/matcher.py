@@ -20,7 +20,7 @@ from detections.sigma.needles import Regex
 from detections.sigma.plan import Plan
 from detections.sigma.routes import Key
 from detections.sigma.text import ListValue, as_text, keyword_text
-from detections.sigma.verify import MISSING, Folded, Verdict, remembered, verdict_of
+from detections.sigma.verify import Folded, Verdict, remembered, verdict_of
 from soc.fields.sources import LogSource
 from soc.model import Event
 
@@ -54,7 +54,7 @@ class Column:
 
     def candidates(self, numbers: Sequence[int], values: list[Any], found: _Candidates) -> None:
         """Add to `found`, event by event, the rules whose trigger stands in its value."""
-        texts = [value if value.__class__ is str else MISSING if value is None else as_text(value) for value in values]
+        texts = [value if value.__class__ is str else scan.MISSING if value is None else as_text(value) for value in values]
         if self._is_unique:
             for at, rules in self._scan(texts):
                 found.setdefault(numbers[at], []).extend(rules)
@@ -82,7 +82,7 @@ class Column:
         for number, value in zip(numbers, values, strict=True):
             for one in value if value.__class__ is list and value else (value,):
                 own.append(number)
-                texts.append(one if one.__class__ is str else MISSING if one is None or one == [] else as_text(one))
+                texts.append(one if one.__class__ is str else scan.MISSING if one is None or one == [] else as_text(one))
         for at, rules in self._scan(texts):
             found.setdefault(own[at], []).extend(rules)
 
@@ -108,7 +108,7 @@ class Column:
             hits += [(at, rules[needle]) for at, needle in self._regexes.find(texts)]
         for verdict, rule in self._tested:
             for at, text in enumerate(texts):
-                if verdict(Folded({} if text is MISSING or self.field is None else {self.field: text})):
+                if verdict(Folded({} if text is scan.MISSING or self.field is None else {self.field: text})):
                     hits.append((at, (rule,)))
         return hits
 
@@ -120,7 +120,7 @@ class Column:
             left += [
                 (at, (rule,))
                 for at, text in enumerate(texts)
-                if (at, ~rule) not in found and not (must_be_there and text is MISSING)
+                if (at, ~rule) not in found and not (must_be_there and text is scan.MISSING)
             ]
         return left
 

@@ -7,19 +7,23 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from itertools import accumulate, count
 from operator import add
+from os import urandom
 from typing import Any, Protocol, TypeAlias
 
 import ahocorasick_rs
 
 from detections.sigma.needles import Regex
 from detections.sigma.text import SEPARATOR, WITHIN, fold, fold_above_ascii
-from detections.sigma.verify import ENVIRONMENT, MISSING
+from detections.sigma.verify import ENVIRONMENT
 
 hyperscan: Any
 try:
     hyperscan = import_module("hyperscan")
 except ImportError:  # an extra: wheels exist for common machines only
     hyperscan = None
+
+MISSING = "".join(chr(1 + byte % 8) for byte in urandom(12))
+"""Stands in a scan for a value that is not there. Random, so nobody can send it; no needle holds such characters."""
 
 Hits: TypeAlias = list[tuple[int, int]]
 """(number of the value, number of the needle), the same one perhaps twice."""

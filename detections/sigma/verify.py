@@ -18,8 +18,8 @@ from detections.sigma import frontend
 from detections.sigma.ir import Node
 from detections.sigma.text import ListValue, as_text, fold, keyword_text, keyword_texts
 
-MISSING = "\x1e" + "".join(chr(1 + byte % 8) for byte in urandom(12))
-"""Stands for a field that is not there, in scans and verdicts. Random: nobody can send it; no needle holds such characters."""
+GONE = "".join(chr(0xDC80 + byte % 64) for byte in urandom(12))
+"""Stands in a verdict for a field that is not there: random halves of characters, which no rule can spell and nobody can send."""
 
 Verdict: TypeAlias = Callable[["Folded"], bool]
 _BOUND = 20_000
@@ -38,7 +38,7 @@ class Folded(dict[str | None, str]):
             text = fold(keyword_text(self.event))
         else:
             value = self.event.get(field)
-            text = MISSING if value is None else fold(value if value.__class__ is str else as_text(value))
+            text = GONE if value is None else fold(value if value.__class__ is str else as_text(value))
         self[field] = text
         return text
 
@@ -61,9 +61,9 @@ class _Regexes(dict[tuple[str, str, str], Callable[[str], bool]]):
 
 
 def raw(folded: Folded, field: str) -> str:
-    """The field's text as it is; MISSING if it is not there."""
+    """The field's text as it is; GONE if it is not there."""
     value = folded.event.get(field)
-    return MISSING if value is None else as_text(value)
+    return GONE if value is None else as_text(value)
 
 
 def any_raw(folded: Folded, has: Callable[[str], bool]) -> bool:
@@ -114,7 +114,7 @@ def compares(folded: Folded, field: str, operator: str, number: float) -> bool:
 def same(folded: Folded, field: str, other: str, at_start: bool, at_end: bool) -> bool:
     """Field compared with field, without regard to case: equal, or begins, ends with, contains the other."""
     own, theirs = folded[field], folded[other]
-    if own is MISSING or theirs is MISSING:
+    if own is GONE or theirs is GONE:
         return False
     if at_start and at_end:
         return theirs in own
@@ -140,7 +140,7 @@ def time_part(folded: Folded, field: str, part: str, number: int) -> bool:
 
 
 ENVIRONMENT: dict[str, Any] = {
-    "M": MISSING,
+    "M": GONE,
     "RX": _Regexes(),
     "raw": raw,
     "any_raw": any_raw,

@@ -16,6 +16,7 @@ from typing import cast
 from detections.sigma import library, plan
 from detections.sigma.matcher import Matcher
 from detections.sigma.plan import Plan, Stale
+from detections.sigma.planner import Planned
 from soc.contracts import Correlation, Match
 from soc.fields.sources import LogSource
 from soc.model import Event, Rule
@@ -38,6 +39,11 @@ class SigmaDetector:
     def late_routes(self) -> int:
         """Routes planned while events waited: none, or the plan missed a kind of event."""
         return self._matcher.plan.late
+
+    @property
+    def planned(self) -> Sequence[Planned]:
+        """Every rule's place and condition, by our field names."""
+        return self._matcher.plan.rules
 
     def match(self, events: Sequence[Event]) -> list[Match]:
         rules = self._list

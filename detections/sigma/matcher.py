@@ -14,7 +14,7 @@ from typing import Any
 
 from detections.mapping import CHANNEL, CODE, source_of
 from detections.sigma import scan
-from detections.sigma.evaluate import holds
+from detections.sigma.evaluate import judge
 from detections.sigma.ir import fields
 from detections.sigma.needles import Regex
 from detections.sigma.plan import Plan
@@ -169,6 +169,7 @@ class Matcher:
         self._by_key: dict[Key, RoutePlan] = {}
         self._verdicts: dict[int, Verdict] = {}
         self._fields: dict[int, set[str]] = {}
+        self._judges: dict[int, Verdict] = {}
 
     def run(self, events: Sequence[Event]) -> list[tuple[int, list[int]]]:
         """(event number, numbers of the rules it satisfies), in the order of routes."""
@@ -259,7 +260,7 @@ class Matcher:
                         raise ListValue
                     is_so = route.verdict(rule)(folded)
                 except ListValue:
-                    is_so = holds(self.plan.rules[rules[rule]].node, event)
+                    is_so = self._plainly(rules[rule])(folded)
                 if is_so:
                     satisfied.append(rules[rule])
             if satisfied:
@@ -279,6 +280,12 @@ class Matcher:
             except ListValue:
                 route.may_list = True
         column.candidates_of_lists(numbers, values, candidates)
+
+    def _plainly(self, rule: int) -> Verdict:
+        found = self._judges.get(rule)
+        if found is None:
+            found = self._judges[rule] = judge(self.plan.rules[rule].node)
+        return found
 
     def _reads_list(self, rule: int, event: Event) -> bool:
         read = self._fields.get(rule)

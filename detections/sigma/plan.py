@@ -33,8 +33,9 @@ class Stale(ValueError):
 
 def digest_of(*parts: bytes) -> bytes:
     """Names what a plan is made from; parts of the engine that shape it are included."""
-    own = Path(__file__).parent
-    code = b"".join(path.read_bytes() for path in sorted([*own.glob("*.py"), *own.parent.glob("mapping/*.py")]))
+    room = Path(__file__).parents[1]
+    files = (path for name in ("sigma/*.py", "sigma/*.csv", "mapping/*.py") for path in room.glob(name))
+    code = b"".join(path.read_bytes() for path in sorted(files))
     made_by = f"{sys.implementation.cache_tag} {sys.version_info[:3]} {scan.version()}".encode()
     digest = hashlib.blake2b(digest_size=32)
     for part in (code, made_by, *parts):

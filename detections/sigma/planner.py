@@ -16,6 +16,7 @@ from typing import NamedTuple
 from detections.mapping import Where
 from detections.sigma import scan
 from detections.sigma.codegen import LONG, Source
+from detections.sigma.frequencies import share
 from detections.sigma.ir import MANY, And, Node, Not, Or, Predicate, decided, fields, joined, predicates
 from detections.sigma.needles import Needle, Regex, needles_of
 from detections.sigma.routes import Route, Router, is_decided
@@ -24,14 +25,6 @@ _FIELD, _CANDIDATE, _TEST = 0.12, 0.2, 0.04
 """µs: one more field to look at, one more candidate to verify, one test in it."""
 _SURE = 3
 """A needle longer than this may prove by its absence."""
-_FEW_VALUES = frozenset(
-    f"winlog.event_data.{name}"
-    for name in ("EventType", "LogonType", "Signed", "SignatureStatus", "Initiated", "IntegrityLevel")
-) | {"event.action", "event.outcome", "http.request.method", "http.response.status_code"}
-_PROGRAMS = frozenset(
-    {"process.executable", "process.parent.executable", "process.pe.original_file_name", "winlog.event_data.SourceImage"}
-)
-
 
 class Planned(NamedTuple):
     """A rule with our field names and the place it looks at."""
@@ -193,7 +186,7 @@ class Planner:
     def _chance(self, one: Predicate) -> float:
         found = self._chances.get(one)
         if found is None:
-            found = self._chances[one] = chance_of(one)
+            found = self._chances[one] = _chance_of(one, self._needles_of(one))
         return found
 
     def _cost(self, node: Node) -> float:
@@ -306,15 +299,11 @@ class Planner:
         return best
 
 
-def chance_of(one: Predicate) -> float:
-    """How often a predicate may hold, guessed from its text: each letter more makes it rarer."""
-    if one.kind == "re":
-        return 0.02
-    if one.kind not in ("is", "cased") or one.field in _FEW_VALUES:
+def _chance_of(one: Predicate, needles: Sequence[Needle]) -> float:
+    """How often a predicate may hold."""
+    if not needles:
         return 0.5
-    assert isinstance(one.value, tuple)
-    letters = sum(len(part) for part in one.value if isinstance(part, str))
-    return 0.5 * 0.75**letters + 1e-5 + (0.003 if one.field in _PROGRAMS else 0)
+    return sum(share(one.field, needle.key) for needle in needles)
 
 
 def _without(node: Node, proven: tuple[int, ...]) -> Node | None:

@@ -56,10 +56,8 @@ def as_text(value: Any) -> str:
     return "true" if value is True else "false" if value is False else str(value)
 
 
-OURS = frozenset(
-    {"@timestamp", "event.id", "event.dataset", "event.ingested", "event.created", "soc.source", "soc.sample", "soc.received"}
-)
-"""Fields that we add to every event: a keyword does not look at them."""
+OURS = ("event.id", "event.dataset", "soc.source")
+"""Texts that we add to every event: a keyword does not look at them."""
 
 
 def keyword_texts(event: Mapping[str, Any]) -> list[str]:
@@ -68,13 +66,14 @@ def keyword_texts(event: Mapping[str, Any]) -> list[str]:
     if message.__class__ is str and not str(event.get("event.dataset", "")).startswith(("windows.", "sigma.")):
         original = event.get("event.original")
         return [message] if original is None else [message, str(original)]
-    texts = []
-    for name, value in event.items():
-        if value.__class__ is str:
-            if name not in OURS:
-                texts.append(value)
-        elif value.__class__ is list and name not in OURS:
-            texts += [one for one in value if one.__class__ is str]
+    values = event.values()
+    texts = [value for value in values if value.__class__ is str]
+    for name in OURS:
+        own = event.get(name)
+        if own.__class__ is str:
+            texts.remove(own)  # one of its like: which one is all the same
+    if list in map(type, values):
+        texts += [one for value in values if value.__class__ is list for one in value if one.__class__ is str]
     return texts
 
 

@@ -17,6 +17,7 @@ from soc.model import now
 from soc.registry import Registry, scan
 
 if TYPE_CHECKING:
+    from dashboards.services import Services
     from soc.cases import Cases
     from soc.contracts import Collector, Correlation, Decoder, Detector, EventStore, Progress
     from soc.correlations import Correlations
@@ -255,15 +256,94 @@ def sticky(config: Config, addresses: Mapping[str, str]) -> dict[str, str]:
     return fixed
 
 
-# ------------------------------------------------------------------ pages, sample, accounts
+# ------------------------------------------------------------------ pages
+
+
+def services(config: Config) -> Services:
+    """Everything behind the pages."""
+    from dashboards.services import Services
+    from identity.accounts import Accounts
+    from identity.sessions import Sessions
+    from soc.actions import Actions
+    from soc.config import Web
+    from soc.process import states
+
+    own = config[Web]
+    log, cases_ = event_log(config), cases(config)
+    accounts = Accounts(cases_, _first_password_file(config))
+    return Services(
+        store=event_store(config),
+        log=log,
+        cases=cases_,
+        actions=Actions(cases_, log),
+        accounts=accounts,
+        sessions=Sessions(cases_, accounts, own.session_idle_minutes, own.session_hours),
+        sample=SampleScenario(config),
+        health=lambda: states(config.home),
+        web=own,
+        unusable=functools.cache(lambda: detector(config).unusable),
+        broken=lambda: collector_modules().broken,
+    )
+
+
+def web(config: Config) -> None:
+    """Serve the pages until told to stop."""
+    import asyncio
+    import socket
+
+    from dashboards.app import create
+    from dashboards.serve import serve
+    from soc.config import Web
+    from soc.process import Heartbeat, say_ready
+
+    own = config[Web]
+    try:
+        listener = socket.create_server((own.host, own.port), backlog=256)
+    except OSError as error:
+        raise ConfigError(f"[web] host, port: cannot listen on {own.host}:{own.port}: {error.strerror or error}") from error
+    address = f"{own.host}:{listener.getsockname()[1]}"
+    heartbeat = Heartbeat(config.home, "web", lambda: {"addresses": {"web": address}})
+    given = services(config)
+    try:
+        asyncio.run(serve(create(given), listener, lambda: say_ready("web", {"web": address}), heartbeat.beat))
+    finally:
+        listener.close()
+        given.store.close()
+        given.log.close()
+        given.cases.close()
+        heartbeat.gone()
+
+
+def _first_password_file(config: Config) -> Path:
+    return config.home.secrets / "first-password"
 
 
 def first_password(config: Config) -> Path | None:
     """Make the first administrator if there is nobody yet; the file with the one-time password while it has not been used."""
     from identity.accounts import Accounts
 
-    path = config.home.secrets / "first-password"
-    return Accounts(cases(config)).bootstrap(path)
+    return Accounts(cases(config)).bootstrap(_first_password_file(config))
+
+
+# ------------------------------------------------------------------ the sample scenario
+
+
+class SampleScenario:
+    """The shipped attack on a made-up network: put in as any log would be, and taken out without a trace."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def load(self) -> int:
+        return load_sample(self._config)
+
+    def remove(self) -> Mapping[str, int]:
+        return remove_sample(self._config)
+
+    def is_loaded(self) -> bool:
+        from soc.pipeline import SAMPLE
+
+        return any(line.source.startswith(SAMPLE) for line in event_log(self._config).ledger())
 
 
 def load_sample(config: Config) -> int:

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         began = _cpu()
         load(rules, Path(folder), decoder.provided(), decoder.logsources)
         opened = _cpu() - began
-        (plan,) = Path(folder).iterdir()
+        (plan,) = Path(folder).glob("*.plan")
         _print(rules=len(engine.rules), plan_made_s=made, plan_opened_s=opened, plan_mb=plan.stat().st_size / 1e6)
         met = True
         for name, lines, format_, bar in _streams():

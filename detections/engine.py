@@ -7,9 +7,12 @@ scanner changes; making it takes about 4 ms a rule, opening it a few millisecond
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +23,9 @@ from detections.sigma.planner import Planned
 from soc.contracts import Correlation, Match
 from soc.fields.sources import LogSource
 from soc.model import Event, Rule
+
+_FEW = 300
+_Provided = Mapping[str, frozenset[str] | None]
 
 
 class SigmaDetector:
@@ -55,7 +61,7 @@ class SigmaDetector:
 def load(
     paths: Iterable[Path],
     cache: Path,
-    provided: Mapping[str, frozenset[str] | None],
+    provided: _Provided,
     declared: Mapping[str, LogSource],
 ) -> SigmaDetector:
     """The rules of these files and folders, compiled.
@@ -69,9 +75,28 @@ def load(
     path = cache / f"rules-{hashlib.blake2b(repr(sorted(map(str, files))).encode(), digest_size=6).hexdigest()}.plan"
     with contextlib.suppress(Stale, FileNotFoundError):
         return SigmaDetector(Plan(path, digest), declared)
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several workers that start at once, one plans
+        try:
+            return SigmaDetector(Plan(path, digest), declared)
+        except (Stale, FileNotFoundError):
+            _build(path, digest, files, provided, declared)
+    return SigmaDetector(Plan(path, digest), declared)
+
+
+def _build(path: Path, digest: bytes, files: Sequence[Path], provided: _Provided, declared: Mapping[str, LogSource]) -> None:
+    """Many rules are planned by a process of its own, whose 100 MB end with it."""
+    if len(files) <= _FEW:
+        build(path, digest, files, provided, declared)
+        return
+    with ProcessPoolExecutor(1, get_context("spawn")) as other:
+        other.submit(build, path, digest, files, provided, declared).result()
+
+
+def build(path: Path, digest: bytes, files: Sequence[Path], provided: _Provided, declared: Mapping[str, LogSource]) -> None:
+    """Read rule files and put their plan in place."""
     read = library.read(files, provided, declared)
     plan.write(path, digest, read.planned, declared, (read.rules, read.unusable, {}))
-    return SigmaDetector(Plan(path, digest), declared)
 
 
 def _stamps(files: Iterable[Path]) -> bytes:

@@ -195,7 +195,7 @@ def test_a_rule_that_no_source_can_satisfy_says_so(tmp_path: Path, logsource: st
 def test_the_plan_is_kept_for_the_owner_alone_and_made_again_when_a_rule_changes(tmp_path: Path) -> None:
     rules = written(tmp_path / "rules", one=RULE)
     detector(tmp_path / "cache", rules)
-    (plan,) = (tmp_path / "cache").iterdir()
+    (plan,) = (tmp_path / "cache").glob("*.plan")
     assert plan.stat().st_mode & 0o777 == 0o600
     before = plan.stat().st_ino
     detector(tmp_path / "cache", rules)
@@ -208,7 +208,7 @@ def test_the_plan_is_kept_for_the_owner_alone_and_made_again_when_a_rule_changes
 def test_a_damaged_plan_is_made_again(tmp_path: Path, content: bytes | str) -> None:
     rules = written(tmp_path / "rules", one=RULE)
     detector(tmp_path / "cache", rules)
-    (plan,) = (tmp_path / "cache").iterdir()
+    (plan,) = (tmp_path / "cache").glob("*.plan")
     if isinstance(content, str):
         os.truncate(plan, plan.stat().st_size // 2)
     else:

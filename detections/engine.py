@@ -96,7 +96,8 @@ def _build(path: Path, digest: bytes, files: Sequence[Path], provided: _Provided
 def build(path: Path, digest: bytes, files: Sequence[Path], provided: _Provided, declared: Mapping[str, LogSource]) -> None:
     """Read rule files and put their plan in place."""
     read = library.read(files, provided, declared)
-    plan.write(path, digest, read.planned, declared, (read.rules, read.unusable, {}))
+    correlations = library.correlations(read)
+    plan.write(path, digest, read.planned, declared, (read.rules, read.unusable, correlations))
 
 
 def _stamps(files: Iterable[Path]) -> bytes:

@@ -53,9 +53,14 @@ def where_of(source: LogSource) -> Where | None:
     return None if service or category else Windows(None, None)
 
 
+def our_names(source: LogSource) -> Mapping[str, str]:
+    """Field names of a rule's log source -> ours."""
+    return names_of((None, "windows", None) if isinstance(where_of(source), Windows) else source)
+
+
 def with_our_names(source: LogSource, node: Node) -> Node:
     """The condition with each field by our name, those that it compares with included."""
-    names = names_of((None, "windows", None) if isinstance(where_of(source), Windows) else source)
+    names = our_names(source)
 
     def change(one: Predicate) -> Predicate:
         value = one.value

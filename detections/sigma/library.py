@@ -12,10 +12,13 @@ import yaml
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
-from detections.mapping import Tagged, where_of, with_our_names
+from detections.mapping import Tagged, our_names, where_of, with_our_names
+from detections.sigma import correlation
+from detections.sigma.correlation import Base, SigmaCorrelation
 from detections.sigma.frontend import Unusable, condition_of
 from detections.sigma.ir import Node, decided, fields
 from detections.sigma.planner import Planned
+from soc.errors import RuleError
 from soc.fields.sources import LogSource
 from soc.model import LEVELS, Rule
 
@@ -37,7 +40,9 @@ class Library:
     names: dict[str, str] = field(default_factory=dict)
     """Sigma's `name` -> rule id, for correlations."""
     correlations: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """(file, document)."""
+    """(file, document), each with its id."""
+    sources: dict[str, LogSource] = field(default_factory=dict)
+    """Rule id -> its log source."""
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
@@ -117,6 +122,7 @@ def _take(
         library.unusable[f"{path}: {id_}" if id_ in library.unusable else id_] = f"{path}: {_said(error)}"
         return
     library.ids.add(id_)
+    library.sources[id_] = source
     library.rules.append(rule_of(document, id_, str(path)))
     library.planned.append(Planned(where, ours))
     if isinstance(name := document.get("name"), str):
@@ -130,6 +136,46 @@ def _matching(document: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {key: document[key] for key in ("title", "logsource", "detection") if key in document}
     kept.setdefault("title", "")
     return kept
+
+
+def correlations(library: Library) -> dict[str, SigmaCorrelation]:
+    """The correlation rules by id, those left out that only count for others. What is wrong with one goes into `unusable`."""
+    documents: dict[str, tuple[str, dict[str, Any]]] = {}
+    for path, document in library.correlations:
+        documents[str(document["id"])] = (path, document)
+        if isinstance(name := document.get("name"), str):
+            library.names[name] = str(document["id"])
+    built: dict[str, SigmaCorrelation] = {}
+    counted: set[str] = set()
+
+    def base(name: str) -> Base | SigmaCorrelation | None:
+        id_ = library.names.get(name, name)
+        if id_ in documents:
+            return build(id_)
+        source = library.sources.get(id_)
+        return None if source is None else Base(id_, our_names(source).__getitem__)
+
+    def build(id_: str) -> SigmaCorrelation:
+        if id_ not in built:
+            path, document = documents[id_]
+            if id_ in opened:
+                raise RuleError(f"{path}: correlation of {id_}: rules: it counts itself")
+            opened.add(id_)
+            found = correlation.build(document, rule_of(document, id_, path), base)
+            opened.discard(id_)
+            built[id_] = found
+            if document["correlation"].get("generate") is not True:
+                counted.update(part.rule.id for part in found.parts if isinstance(part, SigmaCorrelation))
+        return built[id_]
+
+    opened: set[str] = set()
+    for id_ in documents:
+        try:
+            build(id_)
+        except RuleError as error:
+            library.unusable[id_] = str(error)
+            opened.clear()
+    return {id_: one for id_, one in built.items() if id_ not in counted}
 
 
 def rule_of(document: Mapping[str, Any], id_: str, path: str) -> Rule:

@@ -134,7 +134,7 @@ def _row(ctx: Context, row: AlertRow) -> dict[str, Any]:
         "id": one.id,
         "level": one.rule.level,
         "word": ctx.t(one.rule.level),
-        "name": one.rule.title,
+        "name": ctx.t(one.rule.title),
         "under": (ctx.t("sample") + " · " if one.sample else "") + under,
         "count": one.count,
         "age": formats.ago(one.raised, ctx.now, ctx.language),
@@ -226,7 +226,7 @@ def _top(ctx: Context, row: AlertRow) -> html.Div:
     return html.Div(
         [
             html.Div([*chips, html.Span(className="s-sp"), home], className="s-row"),
-            html.H2(one.rule.title),
+            html.H2(ctx.t(one.rule.title)),
             html.Div(when, className="s-2 s-12 s-num"),
         ],
         className="s-sec",
@@ -240,7 +240,7 @@ def _section(symbol_: str, heading: str, *body: Piece) -> html.Div:
 def _why(ctx: Context, row: AlertRow) -> html.Div:
     one = row.alert
     said = html.P(
-        [ctx.t("why_text", count=formats.whole(one.count), rule=one.rule.title), one.rule.description], className="s-why"
+        [ctx.t("why_text", count=formats.whole(one.count), rule=ctx.t(one.rule.title)), one.rule.description], className="s-why"
     )
     return _section("help-circle", ctx.t("why"), said)
 

@@ -249,7 +249,8 @@ def _timeline(ctx: Context, one: IncidentRow, alerts: list[AlertRow]) -> html.Se
             (entity for entity in row.alert.entities if entity.kind == "host"),
             row.alert.entities[0] if row.alert.entities else None,
         )
-        points.append((row.alert.time, about.name[:28] if about else "—", row.alert.rule.level, _inert(row.alert.rule.title)))
+        title = _inert(ctx.t(row.alert.rule.title))
+        points.append((row.alert.time, about.name[:28] if about else "—", row.alert.rule.level, title))
     if not points:
         return card(ctx.t("timeline"), empty(ctx, "no_match"))
     lanes = list(dict.fromkeys(lane for _, lane, *_ in points))
@@ -278,9 +279,9 @@ def _alerts(ctx: Context, alerts: list[AlertRow]) -> html.Section:
     for row in alerts:
         alert = row.alert
         name = (
-            link(alert.rule.title, f"/alerts?t=30d&st=new,triage,incident,closed&sel={alert.id}")
+            link(ctx.t(alert.rule.title), f"/alerts?t=30d&st=new,triage,incident,closed&sel={alert.id}")
             if ctx.may("alerts:read")
-            else alert.rule.title
+            else ctx.t(alert.rule.title)
         )
         about = ", ".join(entity.name for entity in alert.entities[:3])
         rows.append(

@@ -311,8 +311,9 @@ def _alerts(ctx: Context) -> Piece:
     made = []
     for row in rows:
         one = row.alert
+        title = ctx.t(one.rule.title)
         first = html.Div(
-            [severity(ctx, one.rule.level), html.Span(one.rule.title, className="s-ell", title=one.rule.title)], className="s-row"
+            [severity(ctx, one.rule.level), html.Span(title, className="s-ell", title=title)], className="s-row"
         )
         under = html.Span(" · ".join(entity.name for entity in one.entities[:3]) or one.source, className="s-3 s-12 s-ell")
         age = html.Span(

@@ -56,7 +56,7 @@ def as_text(value: Any) -> str:
     return "true" if value is True else "false" if value is False else str(value)
 
 
-OURS = ("event.id", "event.dataset", "soc.source")
+OURS = ("event.id", "event.dataset", "soc.source", "soc.parser")
 """Texts that we add to every event: a keyword does not look at them."""
 
 

@@ -32,6 +32,7 @@ class Names(dict[str, str]):
     def __init__(self, table: Mapping[str, str], prefix: str) -> None:
         super().__init__(table)
         self.prefix = prefix
+        self.setdefault("@timestamp", "@timestamp")
         if "Message" not in table:
             self.setdefault("message", "message")
 

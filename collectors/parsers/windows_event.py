@@ -33,7 +33,7 @@ _MOST = 1_000
 
 
 def parse_json(record: dict[str, Any], _line: RawLine) -> Fields | None:
-    """One event of any of the three shapes. event.code is text; @timestamp is TimeCreated, else SystemTime, else UtcTime (UTC)."""
+    """One event of any of the three shapes. event.code is text; @timestamp is TimeCreated, SystemTime or UtcTime, in UTC."""
     if "Channel" not in record and "Provider_Name" not in record:  # else a field of the data may be called Event
         if "Event" in record:
             flat = _flat(record["Event"])

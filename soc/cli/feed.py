@@ -87,7 +87,8 @@ def parse(
                 out(f"{row['line']}  {row['parser'] or '-'}  " + "  ".join(f"{k}={v}" for k, v in row["event"].items()))
             else:
                 out(f"{row['line']}  quarantine: {row['quarantine']}")
-    err(f"format {format_taken or 'none: nothing to read'}; {events} events, {bad} quarantined, {time.perf_counter() - began:.2f} s")
+    secs = time.perf_counter() - began
+    err(f"format {format_taken or 'none: nothing to read'}; {events} events, {bad} quarantined, {secs:.2f} s")
 
 
 def _decoded(decoder: Decoder, file: str, format_: str) -> Iterator[tuple[int, str, Decoded]]:

@@ -104,7 +104,7 @@ def fill(folder: Path, given: Services, noise: int = 600) -> None:
     writer.close()
     broken = [Quarantined(f"q{n}", "http:erp", moment, b"\xff\xfe" + EVIL.encode(), "not UTF-8", "json") for n in range(2)]
     tally = Tally({"syslog": len(events) - 3, "http:erp": 3}, broken, {("syslog", "lldpd"): 12})
-    given.log.commit(0, 1, 3, tally)  # type: ignore[attr-defined]
+    given.log.commit(0, 1, 3, tally)
     raise_or_join(given.cases, _alerts(moment, events))
 
 

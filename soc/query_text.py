@@ -408,11 +408,17 @@ def _regex_text(name: str, pattern: str) -> str:
 
 
 def _range_text(leaf: Range) -> str:
-    limits = ((">=", leaf.gte), (">", leaf.gt), ("<=", leaf.lte), ("<", leaf.lt))
-    parts = [
-        f"{_escape(leaf.field)}:{sign}{_quote(_value_text(leaf.field, value))}" for sign, value in limits if value is not None
-    ]
-    return f"({' '.join(parts)})" if len(parts) > 1 else parts[0] if parts else f"{_escape(leaf.field)}:*"
+    """One bracket for both ends: of a list, one element must lie between them. An end is given once, open or closed."""
+    name = _escape(leaf.field)
+    low, below = (leaf.gt, True) if leaf.gt is not None else (leaf.gte, False)
+    high, above = (leaf.lt, True) if leaf.lt is not None else (leaf.lte, False)
+    if low is None and high is None:
+        return f"{name}:*"
+    ends = ["*" if end is None else _quote(_value_text(leaf.field, end)) for end in (low, high)]
+    if low is None or high is None:
+        sign = (">" if low is not None else "<") + ("" if (below if low is not None else above) else "=")
+        return f"{name}:{sign}{ends[0] if low is not None else ends[1]}"
+    return f"{name}:{'{' if below else '['}{ends[0]} TO {ends[1]}{'}' if above else ']'}"
 
 
 def _value_text(name: str, value: Value) -> str:

@@ -159,9 +159,17 @@ _GLOBS = st.text(alphabet="*?abcsv_%张\\.", max_size=8)
 _REGEXES = st.sampled_from(["a", "^s", "o$", "张|李", "[0-9]+", r"\w\W", "(?i)A", ".", "^$", "\\.", "x*", r"\bweb\b"])
 _NETWORKS = st.sampled_from(["10.0.0.0/8", "10.0.3.0/25", "0.0.0.0/0", "2001:db8::/32", "::/0", "192.0.2.7", "172.16.0.0/12"])
 _BOUND = st.none() | _VALUES
+
+
+def _range(name: str, lower: str, low: Any, upper: str, high: Any) -> Range:
+    """Each end once, as queries can say it."""
+    return Range(name, **{lower: low, upper: high})
+
+
 _LEAVES: st.SearchStrategy[Filter] = st.one_of(
     st.builds(Term, _NAMES, _VALUES), st.builds(Terms, _NAMES, st.lists(_VALUES, max_size=3).map(tuple)),
-    st.builds(Range, _NAMES, _BOUND, _BOUND, _BOUND, _BOUND), st.builds(Exists, _NAMES), st.builds(Prefix, _NAMES, _TEXTS),
+    st.builds(_range, _NAMES, st.sampled_from(("gt", "gte")), _BOUND, st.sampled_from(("lt", "lte")), _BOUND),
+    st.builds(Exists, _NAMES), st.builds(Prefix, _NAMES, _TEXTS),
     st.builds(Contains, st.none() | _NAMES, _TEXTS), st.builds(Wildcard, _NAMES, _GLOBS), st.builds(Regex, _NAMES, _REGEXES),
     st.builds(Cidr, _NAMES, _NETWORKS),
 )

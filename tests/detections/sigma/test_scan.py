@@ -35,8 +35,7 @@ def test_texts_are_found_where_a_plain_search_finds_them(scanner: str) -> None:
 
 
 def test_a_value_that_is_not_there_is_found_by_nothing() -> None:
-    needles = [SEPARATOR + SEPARATOR, "a", "\x01"]
-    assert scan.texts(needles, b"").find([scan.MISSING]) in ([], [(0, 2)])  # needles never hold such characters
+    assert scan.texts([SEPARATOR + SEPARATOR, "a"], b"").find([scan.MISSING]) == []
 
 
 @pytest.mark.parametrize("prepared", [True, False])

@@ -92,6 +92,8 @@ class Opener:
         if msgid != "-":
             fields = (fields or {}) | {"log.syslog.msgid": msgid}
         body = text[at:].removeprefix("\ufeff")
+        if body[:1] == " ":  # rsyslog keeps the blank that stood between tag and message
+            body = body[1:]
         program = "" if program == "-" else program
         if not program and (sign := signed(body)):
             program, body = sign

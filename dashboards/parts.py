@@ -45,6 +45,12 @@ def status_word(ctx: Context, row: AlertRow) -> str:
     return ctx.t(row.verdict or ("status_incident" if row.status == "incident" else row.status))
 
 
+def incident_title(ctx: Context, title: str) -> str:
+    """An incident is called after its gravest rule and what it is about; the rule's part has a translation."""
+    rule, mark, about = title.rpartition(" · ")
+    return f"{ctx.t(rule)}{mark}{about}" if mark else ctx.t(title)
+
+
 def chip(text: Piece, tone: str = "", symbol: str = "") -> html.Span:
     return html.Span(_flat(icon(symbol, 13) if symbol else None, text), className=f"s-chip {tone}")
 

@@ -24,6 +24,7 @@ from dashboards.parts import (
     empty,
     graph,
     icon,
+    incident_title,
     link,
     pairs,
     problems,
@@ -138,7 +139,7 @@ def _sentence(ctx: Context) -> html.Div:
         parts += [
             html.B(ctx.t("say_incidents", count=len(incidents))),
             ctx.t("say_worst"),
-            link(f"{worst.number} {worst.title}", f"/incidents/{worst.id}"),
+            link(f"{worst.number} {incident_title(ctx, worst.title)}", f"/incidents/{worst.id}"),
         ]
         parts.append(ctx.t("say_owner", owner=worst.owner) if worst.owner else ctx.t("say_no_owner"))
     parts += [
@@ -285,7 +286,7 @@ def _incident(ctx: Context, one: IncidentRow) -> Piece:
         [
             severity(ctx, one.level),
             html.Span(one.number, className="s-mono s-3"),
-            html.Span(one.title, className="s-ell", title=one.title),
+            html.Span(incident_title(ctx, one.title), className="s-ell", title=incident_title(ctx, one.title)),
         ],
         className="s-row",
     )

@@ -89,15 +89,23 @@ def hunt(
 ) -> None:
     """Search stored events, newest first.
 
-    Example: soc hunt 'event.action:ssh_login AND event.outcome:failure' --last 24h --json
+    Example: soc hunt 'event.action:ssh_login AND event.outcome:failure | top 10 source.ip' --last 24h --json
     """
     from soc import wiring
+    from soc.fields import catalogue
     from soc.query import Query
-    from soc.query_text import parse
+    from soc.query_text import parse_hunt
 
     store = wiring.event_store(config())
-    where = parse(query, now())
+    hunted = parse_hunt(query, now(), {*store.fields(), *catalogue()})
+    where = hunted.where
     since = None if last == "all" else now() - _micros(last)
+    if hunted.top is not None:
+        buckets = store.aggregate(where, {"top": hunted.top}, since)["top"]
+        assert isinstance(buckets, list)
+        rows = [dict(zip(hunted.top.fields, one.key, strict=True)) | {"count": one.count} for one in buckets]
+        as_json(rows) if json_ else table(rows, "No event matches.")
+        return
     if count:
         found = store.count(where, since)
         as_json([{"count": found}]) if json_ else out(str(found))

@@ -125,7 +125,7 @@ def _traffic(moment: int, count: int) -> Iterator[Event]:
 
 
 def _attack(moment: int) -> Iterator[Event]:
-    base = {"host.name": "db-01", "source.ip": "185.220.101.14", "soc.source": "syslog"}
+    base = {"host.name": "db-01", "source.ip": "203.0.113.14", "soc.source": "syslog"}
     for n in range(12):
         yield base | {
             "@timestamp": moment - 50 * MINUTE + n * 4_000_000,
@@ -134,11 +134,11 @@ def _attack(moment: int) -> Iterator[Event]:
             "process.name": "sshd",
             "event.action": "ssh_login",
             "event.outcome": "failure",
-            "message": "Failed password for backup from 185.220.101.14 port 40022 ssh2",
-            "event.original": f"<38>Nov 24 10:0{n % 10}:11 db-01 sshd[811]: Failed password for backup from 185.220.101.14",
+            "message": "Failed password for backup from 203.0.113.14 port 40022 ssh2",
+            "event.original": f"<38>Nov 24 10:0{n % 10}:11 db-01 sshd[811]: Failed password for backup from 203.0.113.14",
         }
     for after, name, action, text in (
-        (48, "sshd", "ssh_login", "Accepted password for backup from 185.220.101.14 port 40022 ssh2"),
+        (48, "sshd", "ssh_login", "Accepted password for backup from 203.0.113.14 port 40022 ssh2"),
         (44, "sudo", "sudo_command", "backup : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/pg_dump registry"),
         (30, "nginx", "http_request", f"GET /export?all=1 200 {EVIL}"),
     ):
@@ -166,7 +166,7 @@ def _alerts(moment: int, events: list[Event]) -> list[Alert]:
     for title, level, index in hits:
         place = len(events) + index
         event = events[place]
-        entities = (Entity("user", "backup"), Entity("host", "db-01"), Entity("address", "185.220.101.14"))
+        entities = (Entity("user", "backup"), Entity("host", "db-01"), Entity("address", "203.0.113.14"))
         rule = Rule(
             title.lower().replace(" ", "-"),
             title,

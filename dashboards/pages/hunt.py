@@ -13,13 +13,13 @@ from dashboards import events, figures, formats
 from dashboards.callbacks import Callbacks
 from dashboards.context import Context
 from dashboards.parts import Piece, button, chip, empty, extra, graph, grid, icon, note, problems, spans, table
-from dashboards.queries import DEEPEST_ROW, Trend
+from dashboards.queries import DEEPEST_ROW, EVERYTHING, Trend
 from dashboards.state import parse_state
 from soc.errors import QueryError
 from soc.fields import catalogue, type_of
-from soc.model import Event
-from soc.query import And, Exists, Filter, Not, Query, Term, Value
-from soc.query_text import Hunt, parse, to_text
+from soc.model import Event, now
+from soc.query import And, Exists, Filter, Not, Or, Query, Term, Value
+from soc.query_text import Hunt, parse_hunt, to_text
 
 title = "hunt"
 permission = "events:read"
@@ -116,10 +116,10 @@ def _asked(ctx: Context, moment: int) -> _Asked:
         return _Asked(ctx.queries.hunt(ctx.person.permissions, ctx.state.text, moment), since, until)
     except QueryError as error:
         try:  # a field of the catalogue that no event has yet is no mistake
-            parse(ctx.state.text.partition("|")[0], moment, {*catalogue(), *ctx.queries.fields(ctx.person.permissions)})
+            known = {*catalogue(), *ctx.queries.fields(ctx.person.permissions)}
+            return _Asked(parse_hunt(ctx.state.text, moment, known), since, until)
         except QueryError:
             return _Asked(None, since, until, error)
-        return _Asked(Hunt(parse(ctx.state.text.partition("|")[0], moment)), since, until)
 
 
 def _counts(asked: _Asked) -> bool:
@@ -311,21 +311,18 @@ def _ask(name: str, value: Value, keep: bool, sign: str, about: str) -> html.But
 def with_term(text: str, name: str, value: Value, keep: bool) -> str:
     """The query with one statement more; what is there already is not added again, its opposite is taken out."""
     term: Filter = Term(name, value) if value != "" else Exists(name)
-    new = to_text(term if keep else Not(term))
-    opposite = to_text(Not(term) if keep else term)
-    where, bar, rest = text.partition("|")
-    where = where.strip()
-    if where == opposite:
-        where = ""
-    elif where.endswith(" " + opposite):
-        where = where[: -len(opposite) - 1].rstrip()
-    if where == new or where.endswith(" " + new):
+    wanted, opposite = (term, Not(term)) if keep else (Not(term), term)
+    hunted = parse_hunt(text, now())
+    where, bar, rest = text.rpartition("|") if hunted.top is not None else (text, "", "")
+    said = list(hunted.where.parts) if isinstance(hunted.where, And) else [hunted.where]
+    if wanted in said:
         return text
-    if " OR " in where:
-        joined = to_text(And((parse(where, 0), term if keep else Not(term))))
+    if opposite in said or isinstance(hunted.where, Or):
+        parts = [one for one in said if one not in (opposite, EVERYTHING)]
+        where = to_text(And((*parts, wanted)) if parts else wanted)
     else:
-        joined = f"{where} {new}".strip()
-    return f"{joined} {bar}{rest}" if bar and rest.strip() else joined
+        where = f"{'' if hunted.where == EVERYTHING else where.strip()} {to_text(wanted)}".strip()
+    return f"{where} |{rest}" if bar else where
 
 
 def register(on: Callbacks) -> None:

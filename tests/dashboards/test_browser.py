@@ -24,7 +24,7 @@ def sign_in(browser: Browser) -> None:
 def test_the_empty_overview_offers_the_sample(tmp_path: Path) -> None:
     with world(tmp_path, filled=False) as soc, chromium(soc.url) as browser:
         sign_in(browser)
-        browser.page.click("text=载入示例场景")
+        browser.page.click("#sample-load")
         wait_for(lambda: soc.sample.loaded, 15)
 
 

@@ -18,10 +18,12 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import Engine
 
 from soc.cases.schema import audit
+from soc.contracts import Appender
 from soc.errors import ChainBroken
-from soc.model import iso, now
+from soc.model import RawBatch, iso, now
 
 GENESIS = "0" * 64
+SOURCE = "soc:audit"
 _COLUMNS = ("seq", "time", "actor", "action", "object", "outcome", "detail", "previous")
 
 
@@ -99,6 +101,27 @@ def export(engine: Engine, step: int = 2_000) -> Iterator[Record]:
         if len(page) < step:
             return
         last = page[-1].seq
+
+
+def after(engine: Engine, seq: int, limit: int = 1_000) -> list[Record]:
+    """Records behind a sequence, oldest first."""
+    with engine.connect() as connection:
+        query = select(audit).where(audit.c.seq > seq).order_by(audit.c.seq).limit(limit)
+        return [Record(**row._mapping) for row in connection.execute(query)]
+
+
+def forward(engine: Engine, log: Appender) -> int:
+    """Put what is new in the chain into the event log, as events of the source `soc:audit`; how many records.
+
+    The log remembers how far it is in the same transaction, so that each record comes in once, through any crash.
+    """
+    last = int(log.position(SOURCE) or 0)
+    new = after(engine, last)
+    if new:
+        lines = [json.dumps(one.as_json(), ensure_ascii=False).encode() for one in new]
+        to = str(new[-1].seq)
+        log.append([RawBatch(SOURCE, lines, now(), "json", key=f"{SOURCE} {last + 1}-{to}", position=(SOURCE, to))])
+    return len(new)
 
 
 def verify(chain: Iterable[Record]) -> tuple[int, str]:

@@ -11,11 +11,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
+from soc import audit
 from soc.cases import Cases
 from soc.config import Detections, Incidents, Store
 from soc.contracts import Decoder, Detector, EventLog, Match, StoreWriter, Tally
 from soc.correlations import Correlations
 from soc.entities import entities_of
+from soc.errors import LogFull
 from soc.incidents import raise_or_join
 from soc.model import Alert, Decoded, Event, LoggedBatch, Quarantined, Rule, alert_id, now
 
@@ -179,6 +181,13 @@ class Worker:
         self._store.settle(self._log.behind())
         self.counters.flushes += 1
         return True
+
+    def forward_audit(self) -> None:
+        """Let the new records of our own audit chain come in as events; where the log is full they wait in the chain."""
+        try:
+            audit.forward(self._cases.engine, self._log)
+        except LogFull as error:
+            self.counters.complain(f"audit: {error}")
 
     def figures(self) -> dict[str, object]:
         """For the process's heartbeat."""

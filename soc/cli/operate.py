@@ -113,13 +113,16 @@ def work(
         gc.freeze()
         gc.set_threshold(200_000, 50, 50)
         say_ready(name)
-        idle = 0.002
+        idle, next_forward = 0.002, 0.0
         while not stop.is_set():
             if worker.step():
                 idle = 0.002
             else:
                 time.sleep(idle)
                 idle = min(idle * 1.5, 0.1)
+            if share == 0 and time.monotonic() >= next_forward:
+                next_forward = time.monotonic() + 2
+                worker.forward_audit()
             heartbeat.beat()
         worker.flush()
         worker.close()

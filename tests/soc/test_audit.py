@@ -12,6 +12,7 @@ from soc import audit
 from soc.cases import Cases
 from soc.errors import ChainBroken
 from soc.incidents import raise_or_join
+from soc.log.sqlite import SqliteLog
 from tests.soc.worlds import an_alert
 
 
@@ -62,3 +63,18 @@ def test_the_verifier_of_the_documentation_agrees(cases: Cases, tmp_path: Path) 
     assert verify(rows) == 0
     assert verify([rows[0], rows[1].replace("李娜", "王伟"), rows[2]]) != 0
     assert verify(rows[1:]) != 0
+
+
+def test_new_records_come_into_the_event_log_once(cases: Cases, tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / "log")
+    for number in range(3):
+        with cases.writing() as connection:
+            audit.record(connection, "li.na", "incident.comment", f"incident/{number}")
+    assert [audit.forward(cases.engine, log), audit.forward(cases.engine, log)] == [3, 0]
+    with cases.writing() as connection:
+        audit.record(connection, "li.na", "incident.close", "incident/1", "denied")
+    assert audit.forward(cases.engine, log) == 1
+    batches = log.read(0, 1, 0, 10)
+    assert [len(batch.raw.records) for batch in batches] == [3, 1]
+    assert {batch.raw.source for batch in batches} == {"soc:audit"}
+    log.close()

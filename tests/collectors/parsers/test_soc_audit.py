@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tests.collectors.parsers.rows import check, read
 
-
 RECORD = {
     "seq": 7, "time": 1_795_521_598_000_000, "actor": "li.na", "action": "incident.close", "object": "incident/3",
     "outcome": "denied", "detail": "{}", "previous": "0" * 64, "hash": "1" * 64,

@@ -13,7 +13,7 @@ from soc.config import Home, Store
 from soc.contracts import EventStore
 from soc.model import now
 
-_SIGNAL_DAYS = 7
+_SIGNAL_DAYS = 63  # twice the longest window that a correlation rule may have
 
 
 def run(cases: Cases, name: str, work: Callable[[], str]) -> None:
@@ -55,7 +55,7 @@ def compact(home: Home) -> str:
 
 
 def prune(cases: Cases) -> str:
-    """Forget what correlation rules counted a week ago; no window is that long."""
+    """Forget what correlation rules counted so long ago that no window reaches it."""
     before = now() - _SIGNAL_DAYS * 86_400_000_000
     with cases.writing() as connection:
         gone = connection.execute(delete(signal).where(signal.c.time < before)).rowcount
